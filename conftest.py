@@ -1,0 +1,39 @@
+"""The snippets of README.md and docs/ are tests: each page runs from top to bottom in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sybil import Sybil
+from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # pictures go to files: no window may open during a test
+
+# doctest collection would import these, and they are settings of sphinx
+collect_ignore_glob = ["docs/conf.py", "docs/_ext/*", "docs/_build/*"]
+
+_HOME = "_doseline_home"
+_FOLDER = "_doseline_folder"
+
+
+def _enter(namespace: dict[str, Any]) -> None:
+    folder = tempfile.TemporaryDirectory(prefix="doseline-page-", ignore_cleanup_errors=True)
+    namespace[_HOME], namespace[_FOLDER] = Path.cwd(), folder
+    os.chdir(folder.name)
+
+
+def _leave(namespace: dict[str, Any]) -> None:
+    os.chdir(namespace[_HOME])
+    namespace[_FOLDER].cleanup()
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "docs/**/*.md", "docs/*.md"],
+    excludes=["docs/_build/**"],
+    setup=_enter,
+    teardown=_leave,
+).pytest()

@@ -1,0 +1,247 @@
+"""Sphinx extension: writes the model library into the page `reference/models`, from the TOML files alone.
+
+Nothing of doseline is imported, so the page shows what stands in the files and not what a program made of it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+PAGE = "reference/models"
+STUDY_ENDING = ".study.toml"
+
+Table = Mapping[str, Any]
+
+
+def prose(value: object) -> str:
+    """Text as it is to be read: lines are joined, and what markdown would take for markup is escaped."""
+    return re.sub(r"([\\`*_\[\]<>|$#{}~^])", r"\\\1", " ".join(str(value).split()))
+
+
+def code(value: object) -> str:
+    """Names, units and expressions."""
+    text = " ".join(str(value).split()).replace("|", "\\|")
+    return f"`{text}`" if text else ""
+
+
+def number(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else prose(value)
+
+
+def grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A markdown table, or nothing when there is nothing to show; columns that stay empty are left out."""
+    body = [list(row) for row in rows]
+    kept = [i for i in range(len(heads)) if any(row[i] for row in body)]
+    if not kept:
+        return []
+    lines = [heads, ["---"] * len(heads), *body]
+    return ["| " + " | ".join(line[i] for i in kept) + " |" for line in lines] + [""]
+
+
+def titled(title: str, lines: list[str]) -> list[str]:
+    return [f"### {title}", "", *lines] if lines else []
+
+
+def reference(source: Table) -> list[str]:
+    lines = [prose(source.get("citation", "")), ""]
+    for key in ("doi", "pmid", "url"):
+        if key in source:
+            lines += [f"{key.upper()}: {code(source[key])}", ""]
+    if "note" in source:
+        lines += [prose(source["note"]), ""]
+    return lines
+
+
+def covariates(model: Table) -> list[str]:
+    return grid(
+        ["name", "unit", "reference", "from", "to", "meaning"],
+        (
+            [
+                code(name),
+                code(row.get("unit", "")),
+                *(number(row.get(key, "")) for key in ("reference", "low", "high")),
+                prose(row.get("label", "")),
+            ]
+            for name, row in model.get("covariates", {}).items()
+        ),
+    )
+
+
+def parameter_row(name: str, row: object) -> list[str]:
+    """One parameter: a table of its own in the file, or a bare number."""
+    if not isinstance(row, Mapping):
+        return [code(name), number(row), "", "", "", ""]
+    told = [number(row.get("value", "")), code(row.get("unit", ""))]
+    return [code(name), *told, *(prose(row.get(key, "")) for key in ("label", "status", "source"))]
+
+
+PARAMETER_HEADS = ["name", "value", "unit", "meaning", "status", "source"]
+
+
+def parameters(model: Table) -> list[str]:
+    return grid(PARAMETER_HEADS, (parameter_row(*item) for item in model.get("parameters", {}).items()))
+
+
+def individual(model: Table) -> list[str]:
+    return grid(
+        ["one person's", "is"],
+        ([code(name), code(rule)] for name, rule in model.get("individual", {}).items()),
+    )
+
+
+def compartments(model: Table) -> list[str]:
+    return grid(
+        ["compartment", "unit", "meaning"],
+        (
+            [code(name), code(row.get("unit", "")), prose(row.get("label", ""))]
+            for name, row in model.get("compartments", {}).items()
+        ),
+    ) + grid(
+        ["flow", "rate constant"], ([code(path), code(rate)] for path, rate in model.get("flows", {}).items())
+    )
+
+
+def routes(model: Table) -> list[str]:
+    return grid(
+        ["route", "into", "bioavailability", "lag", "duration", "meaning"],
+        (
+            [
+                code(name),
+                *(code(row.get(key, "")) for key in ("into", "bioavailability", "lag", "duration")),
+                prose(row.get("label", "")),
+            ]
+            for name, row in model.get("routes", {}).items()
+        ),
+    )
+
+
+def meals(formulation: Table) -> Iterable[list[str]]:
+    """One row for each number a meal changes."""
+    for name, meal in formulation.get("meals", {}).items():
+        told = {key: meal[key] for key in ("label", "source", "into") if key in meal}
+        changes = {key: row for key, row in meal.items() if key not in told}
+        meaning, where = prose(told.get("label", "")), code(told.get("into", ""))
+        if not changes:
+            yield [code(name), meaning, where, "", "", "", "", prose(told.get("source", ""))]
+        for key, row in changes.items():
+            parameter, value, unit, _, status, source = parameter_row(key, row)
+            origin = source or prose(told.get("source", ""))
+            yield [code(name), meaning, where, parameter, value, unit, status, origin]
+
+
+def formulations(model: Table) -> list[str]:
+    lines: list[str] = []
+    for name, row in model.get("formulations", {}).items():
+        strengths = ", ".join(number(strength) for strength in row.get("strengths", ()))
+        unit = prose(row.get("strength_unit", ""))
+        told = f"**{prose(name)}**: {prose(row.get('label', ''))}"
+        lines += [f"{told} ({strengths} {unit})" if strengths else told, ""]
+        heads = ["meal", "meaning", "dose goes into", "sets", "value", "unit", "status", "source"]
+        lines += grid(heads, meals(row))
+    return lines
+
+
+def outputs(model: Table) -> list[str]:
+    return grid(
+        ["output", "is", "unit", "meaning"],
+        (
+            [code(name), code(row.get("value", "")), code(row.get("unit", "")), prose(row.get("label", ""))]
+            for name, row in model.get("outputs", {}).items()
+        ),
+    )
+
+
+def metric(check: Table) -> str:
+    """Metric and output, and for a ratio what it is divided by."""
+    told = " of ".join(code(check[key]) for key in ("metric", "output") if key in check)
+    under = ", ".join(prose(value) for value in check.get("per", {}).values())
+    return f"{told}, over that of: {under}" if under else told
+
+
+def expected(check: Table) -> str:
+    unit = check.get("unit", "1")
+    return number(check.get("expect", "")) + ("" if unit == "1" else f" {code(unit)}")
+
+
+def setting(check: Table) -> str:
+    """What the check gives, to whom, and with which meal."""
+    people = ", ".join(f"{name} = {number(value)}" for name, value in check.get("covariates", {}).items())
+    parts = (check.get("regimen"), check.get("meal"), check.get("formulation"), people)
+    return "; ".join(prose(part) for part in parts if part)
+
+
+def checks(model: Table) -> list[str]:
+    return grid(
+        ["check", "kind", "given", "metric", "expected", "within", "status", "source"],
+        (
+            [
+                prose(check.get("name", "")),
+                prose(check.get("kind", "")),
+                setting(check),
+                metric(check),
+                expected(check),
+                prose(check.get("within", "")),
+                prose(check.get("status", "")),
+                prose(check.get("source", "")),
+            ]
+            for check in model.get("check", ())
+        ),
+    )
+
+
+SECTIONS = {
+    "Covariates": covariates,
+    "Parameters": parameters,
+    "Individual values": individual,
+    "Compartments and flows": compartments,
+    "Routes": routes,
+    "Formulations and meals": formulations,
+    "Outputs": outputs,
+    "Checks": checks,
+}
+
+
+def render(path: Path) -> list[str]:
+    """The part of the page that belongs to one model file."""
+    model = tomllib.loads(path.read_text(encoding="utf-8"))
+    name = model.get("name", path.stem)
+    lines = [f"## {prose(model.get('title', name))}", ""]
+    lines += [f'`dl.load_model("{name}")`, version {prose(model.get("version", "not given"))}', ""]
+    lines += reference(model.get("source", {}))
+    for title, section in SECTIONS.items():
+        lines += titled(title, section(model))
+    return lines
+
+
+def model_files(folder: str | Path) -> list[Path]:
+    return sorted(path for path in Path(folder).glob("*.toml") if not path.name.endswith(STUDY_ENDING))
+
+
+def write_page(app: Sphinx, docname: str, source: list[str]) -> None:
+    if docname == PAGE:
+        files = model_files(app.config.model_folder)
+        if not files:
+            raise FileNotFoundError(f"{app.config.model_folder}: no model file to document")
+        source[0] = "\n".join([source[0], *(line for path in files for line in render(path))])
+
+
+def always_again(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """The page depends on files that sphinx does not watch."""
+    return [PAGE] if PAGE in env.found_docs else []
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_config_value("model_folder", "", "env")
+    app.connect("source-read", write_page)
+    app.connect("env-get-outdated", always_again)
+    return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

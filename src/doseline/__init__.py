@@ -1,0 +1,58 @@
+"""doseline: a pharmacokinetic simulation toolkit.
+
+>>> import doseline as dl
+>>> levels = dl.simulate("isotretinoin", "40 mg twice daily for 1 week", times="1 h", meal=["fed", "fasted"])
+>>> levels["plasma"].dims
+('meal', 'subject', 'time')
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from doseline.analysis.exposure import exposure as exposure
+    from doseline.analysis.exposure import exposure_table as exposure_table
+    from doseline.dosing.dose import Dose as Dose
+    from doseline.dosing.regimen import Regimen as Regimen
+    from doseline.dosing.regimen import regimen as regimen
+    from doseline.errors import DoselineError as DoselineError
+    from doseline.model.read import library as library
+    from doseline.model.read import load_model as load_model
+    from doseline.model.spec import Model as Model
+    from doseline.population.cohort import Cohort as Cohort
+    from doseline.population.cohort import cohort as cohort
+    from doseline.simulation import replay as replay
+    from doseline.simulation import simulate as simulate
+
+_WHERE = {
+    "load_model": "model.read",
+    "library": "model.read",
+    "regimen": "dosing.regimen",
+    "cohort": "population.cohort",
+    "simulate": "simulation",
+    "exposure": "analysis.exposure",
+    "exposure_table": "analysis.exposure",
+    "replay": "simulation",
+    "Model": "model.spec",
+    "Regimen": "dosing.regimen",
+    "Dose": "dosing.dose",
+    "Cohort": "population.cohort",
+    "DoselineError": "errors",
+}
+"""Public names in the order a user meets them, and the module of each: imported when first used, so that
+``import doseline`` costs nothing."""
+
+__all__ = list(_WHERE)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'doseline' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"doseline.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE])

@@ -1,0 +1,1 @@
+"""What levels mean: exposure, from a Dataset alone."""

@@ -1,0 +1,181 @@
+"""Exposure from a Dataset of levels: Cmax, Tmax, Cmin, Cavg and AUC, in every dosing interval and over the course."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from doseline.dataset import output_name
+from doseline.errors import InputError
+from doseline.kernels.exposure import windows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row of the table of metrics: what it means, and its unit made from those of the level and of time."""
+
+    label: str
+    units: str
+
+
+METRICS = {
+    "Cmax": Metric("highest level", "{level}"),
+    "Tmax": Metric("time from the start of the window to the highest level", "h"),
+    "Cmin": Metric("lowest level; the trough where levels fall until the next dose", "{level}"),
+    "Cavg": Metric("average level: AUC over the length of the window", "{level}"),
+    "AUC": Metric("area under the level", "{level} * h"),
+}
+"""In the order in which the kernel writes them."""
+
+METHOD = (
+    "highest and lowest sampled level, the ends of the window included; area linear up, logarithmic down; "
+    "NaN where the times do not reach the end of the window, or the subject takes no dose at its start"
+)
+
+
+def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset":
+    """Exposure of every row of a Dataset from `simulate`.
+
+    Parameters
+    ----------
+    levels : Dataset         With ``dose_time``; how fine its times are decides how fine Cmax, Tmax and AUC are.
+    output : str, optional   Which output; the first where nothing is given.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``Cmax``, ``Tmax``, ``Cmin``, ``Cavg``, ``AUC`` with the dimensions of the level without time, and ``interval``:
+        from one dose time to the next, the last one to the end of the course. The same names behind ``course_`` hold
+        for the whole simulated time. ``interval_start`` and ``interval_end`` are in hours.
+
+    Raises
+    ------
+    InputError : a Dataset without the output or without doses.
+
+    Source
+    ------
+    Linear up, logarithmic down trapezoids: docs/theory/exposure.md.
+
+    >>> import doseline as dl
+    >>> levels = dl.simulate("isotretinoin", "40 mg twice daily for 1 week", times="1 h", meal="fed")
+    >>> table = exposure(levels)
+    >>> table["AUC"].dims, table["AUC"].attrs["units"]
+    (('subject', 'interval'), 'ng/mL * h')
+    """
+    import xarray as xr
+
+    name = output_name(levels, output)
+    level = levels[name]
+    if "dose_time" not in levels or "time" not in level.dims:
+        raise InputError(
+            "there is no 'dose_time' or no dimension 'time'", place="levels", advice="give a Dataset from dl.simulate"
+        )
+    lone = "regimen" not in level.dims
+    full = levels.expand_dims("regimen") if lone and "regimen" in levels.coords else levels
+    level = full[name].transpose("regimen", ..., "time")
+    dims = level.dims[1:-1]
+    starts, ends = _intervals(full)
+    time = np.ascontiguousarray(full["time"].to_numpy(), dtype=np.float64)
+    jumps = bool(level.attrs.get("jumps_at_doses", 0))
+    inside = np.full((*level.shape[:-1], starts.shape[1], len(METRICS)), np.nan)
+    course = np.full((*level.shape[:-1], 1, len(METRICS)), np.nan)
+    for position in range(level.sizes["regimen"]):
+        values = np.ascontiguousarray(level[position].to_numpy(), dtype=np.float64)
+        flat = values.reshape(-1, len(time))
+        edges = np.stack([starts[position], ends[position]], axis=1)
+        kept = np.isfinite(edges).all(axis=1)
+        found = np.empty((len(flat), int(kept.sum()), len(METRICS)))
+        windows(time, flat, edges[kept], jumps, found)
+        inside[position][..., kept, :] = found.reshape(*values.shape[:-1], *found.shape[1:])
+        whole = np.empty((len(flat), 1, len(METRICS)))
+        windows(time, flat, np.array([[time[0], time[-1]]]), jumps, whole)
+        course[position] = whole.reshape(*values.shape[:-1], *whole.shape[1:])
+    untaken = xr.DataArray(starts, dims=("regimen", "interval")) > _last_dose(full) * (1 + 1e-12)
+    units = str(level.attrs.get("units", ""))
+    data = {}
+    for column, (metric, row) in enumerate(METRICS.items()):
+        told = {"units": row.units.format(level=units), "long_name": row.label}
+        per_interval = xr.DataArray(inside[..., column], dims=("regimen", *dims, "interval"), attrs=told)
+        data[metric] = per_interval.where(~untaken).transpose("regimen", *dims, "interval").assign_attrs(told)
+        data[f"course_{metric}"] = xr.DataArray(course[..., 0, column], dims=("regimen", *dims), attrs=told)
+    hours = {"units": "h"}
+    data["interval_start"] = xr.DataArray(starts, dims=("regimen", "interval"), attrs=hours)
+    data["interval_end"] = xr.DataArray(ends, dims=("regimen", "interval"), attrs=hours)
+    coords = {key: value for key, value in full.coords.items() if "time" not in value.dims}
+    kept_attrs = {key: full.attrs[key] for key in ("model", "model_version", "doseline_version") if key in full.attrs}
+    result = xr.Dataset(data, {**coords, "interval": np.arange(1, starts.shape[1] + 1)})
+    result.attrs = {**kept_attrs, "output": name, "method": METHOD}
+    for beside in ("total_dose", "doses_taken"):
+        if beside in full:
+            result[beside] = full[beside]
+    return result.isel(regimen=0) if lone and "regimen" in result.dims else result
+
+
+def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.DataFrame":
+    """One row for each subject under each combination: the last dosing interval, and the course.
+
+    Where the meal is a dimension, ``AUC first meal / this meal`` compares the meals. Units stand in the column names.
+
+    >>> import doseline as dl
+    >>> levels = dl.simulate("isotretinoin", "40 mg twice daily for 2 weeks", times="1 h", meal=["fed", "fasted"])
+    >>> round(float(exposure_table(levels)["AUC fed / this meal"].iloc[1]), 1)
+    2.7
+    """
+    from typing import Any
+
+    import pandas as pd
+
+    table = exposure(levels, output=output)
+    keys = [name for name in ("regimen", "formulation", "meal", "subject") if name in table.coords]
+    full = table.expand_dims([name for name in keys if name not in table.dims])
+    complete = full["AUC"].notnull()
+    last = (complete * full["interval"]).max("interval")
+    chosen = full.where(full["interval"] == last).max("interval")
+    columns: dict[str, Any] = {}
+    for metric in METRICS:
+        columns[f"{metric} ({full[metric].attrs['units']})"] = chosen[metric]
+    columns["interval start (h)"] = chosen["interval_start"]
+    columns["interval end (h)"] = chosen["interval_end"]
+    before = full["AUC"].where(full["interval"] == last - 1).max("interval")
+    columns["change of AUC from the interval before (%)"] = 100 * (chosen["AUC"] / before - 1)
+    columns[f"course AUC ({full['AUC'].attrs['units']})"] = full["course_AUC"]
+    columns[f"course Cmax ({full['Cmax'].attrs['units']})"] = full["course_Cmax"]
+    columns["total dose (mg)"] = full["total_dose"]
+    if "WT" in full.coords:
+        columns["total dose (mg/kg)"] = full["total_dose"] / full["WT"]
+    if "meal" in table.dims:
+        first = full["meal"].to_numpy()[0]
+        columns[f"AUC {first} / this meal"] = chosen["AUC"].isel(meal=0, drop=True) / chosen["AUC"]
+    shape = chosen["AUC"].broadcast_like(chosen["AUC"]).transpose(*keys)
+    frame = pd.DataFrame(index=shape.to_series().index)
+    for name, coordinate in full.coords.items():
+        if coordinate.dims == ("subject",) and name != "subject":
+            frame[f"{name} ({coordinate.attrs.get('units', '')})"] = (
+                coordinate.broadcast_like(shape).transpose(*keys).to_numpy().ravel()
+            )
+    for name, values in columns.items():
+        frame[name] = values.broadcast_like(shape).transpose(*keys).to_numpy().ravel()
+    return frame.reset_index()
+
+
+def _intervals(levels: "xr.Dataset") -> tuple[np.ndarray, np.ndarray]:
+    """Dosing intervals: starts and ends (regimen, interval) [h], NaN behind the last of each regimen."""
+    rows = []
+    for times, end in zip(levels["dose_time"].to_numpy(), levels["course_end"].to_numpy(), strict=True):
+        starts = np.unique(times[np.isfinite(times)])
+        rows.append((starts, np.append(starts[1:], end)))
+    most = max(len(starts) for starts, _ in rows)
+    filled = np.full((2, len(rows), most), np.nan)
+    for position, (starts, ends) in enumerate(rows):
+        filled[0, position, : len(starts)] = starts
+        filled[1, position, : len(ends)] = ends
+    return filled[0], filled[1]
+
+
+def _last_dose(levels: "xr.Dataset") -> "xr.DataArray":
+    """Time of each subject's last dose (regimen, subject) [h]."""
+    return levels["dose_time"].isel(dose=levels["doses_taken"] - 1)

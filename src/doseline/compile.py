@@ -1,0 +1,128 @@
+"""From a model to arrays: the only file that knows both names and array positions.
+
+Everything is in coherent units here: hours, mg, L, and what is made of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from doseline.errors import InputError, did_you_mean
+from doseline.model.expression import Expression
+from doseline.model.spec import Formulation, Meal, Model, Route
+
+Values = Mapping[str, float | np.ndarray]
+
+ENGINE = "linear, exact: propagators of the state matrix"
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How a dose enters: the names of route, formulation and meal, all of them settled (None: the model has none)."""
+
+    route: str
+    formulation: str | None
+    meal: str | None
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A linear model as functions from covariates to arrays."""
+
+    model: Model
+
+    @cached_property
+    def states(self) -> dict[str, int]:
+        """Array position of each compartment."""
+        return {name: position for position, name in enumerate(self.model.compartments)}
+
+    @cached_property
+    def _output_rows(self) -> dict[str, tuple[float, dict[str, Expression]]]:
+        """For each output its factor to the declared unit, and the coefficient of each compartment."""
+        rows = {}
+        for name, output in self.model.outputs.items():
+            coefficients = output.value.linear_in(tuple(self.states))
+            if coefficients is None:  # pragma: no cover - refused when the file is read
+                raise InputError(
+                    f"'{output.value.text}' is not a sum of amounts times constants",
+                    place=f"{self.model.name} [outputs.{name}]",
+                    advice="divide and multiply amounts by parameters only",
+                )
+            rows[name] = output.from_coherent, coefficients
+        return rows
+
+    def parameters(self, covariates: Values, changes: Mapping[str, float] | None = None) -> dict[str, float | np.ndarray]:
+        """Each name's value for each subject: typical values, covariates, then ``[individual]`` from top to bottom."""
+        values: dict[str, float | np.ndarray] = {}
+        for name, parameter in self.model.parameters.items():
+            values[name] = parameter.value * parameter.to_coherent
+        values.update(covariates)
+        for name, value in (changes or {}).items():
+            values[name] = value
+        for name, expression in self.model.individual.items():
+            values[name] = expression.evaluate(values)
+        return values
+
+    def system(self, values: Values, *, subjects: int) -> tuple[np.ndarray, np.ndarray]:
+        """State matrix (subject, n, n) [1/h], and outputs as rows of coefficients (output, subject, n)."""
+        n = len(self.states)
+        rates = np.zeros((subjects, n, n))
+        for flow in self.model.flows:
+            rate = flow.rate.evaluate(values)
+            source = self.states[flow.source]
+            rates[:, source, source] -= rate
+            if flow.target is not None:
+                rates[:, self.states[flow.target], source] += rate
+        weights = np.zeros((len(self.model.outputs), subjects, n))
+        for position, (scale, coefficients) in enumerate(self._output_rows.values()):
+            for compartment, coefficient in coefficients.items():
+                weights[position, :, self.states[compartment]] = scale * coefficient.evaluate(values)
+        return rates, weights
+
+    def intake(self, *, route: str | None, formulation: str | None, meal: str | None, place: str) -> Intake:
+        """Settle what a dose leaves open, and refuse what the model does not know."""
+        model = self.model
+        chosen_route = self._known(route, model.routes, "route", place) or next(iter(model.routes))
+        if not model.formulations:
+            for word, kind in ((formulation, "formulation"), (meal, "meal")):
+                if word is not None:
+                    raise InputError(
+                        f"unknown {kind} '{word}'", place=place, advice=f"{model.name} has no {kind}s: leave it out"
+                    )
+            return Intake(chosen_route, None, None)
+        chosen = self._known(formulation, model.formulations, "formulation", place) or next(iter(model.formulations))
+        meals = model.formulations[chosen].meals
+        if not meals and meal is not None:
+            raise InputError(f"unknown meal '{meal}'", place=place, advice=f"'{chosen}' has no meals: leave it out")
+        return Intake(chosen_route, chosen, self._known(meal, meals, "meal", place) or next(iter(meals), None))
+
+    def _known(self, name: str | None, known: Mapping[str, object], kind: str, place: str) -> str | None:
+        if name is not None and name not in known:
+            raise InputError(
+                f"unknown {kind} '{name}'", place=place, advice=did_you_mean(name, known, what=f"{self.model.name} has")
+            )
+        return name
+
+    def entry(self, intake: Intake, covariates: Values) -> tuple[int, Values]:
+        """Where a dose enters (array position), and ``bioavailability``, ``lag`` [h] and ``duration`` [h] there."""
+        route: Route = self.model.routes[intake.route]
+        into, changes = route.into, {}
+        meal = self._meal(intake)
+        if meal is not None:
+            into = meal.into or into
+            changes = {name: value.value * value.to_coherent for name, value in meal.overrides.items()}
+        values = self.parameters(covariates, changes)
+        entry: dict[str, float | np.ndarray] = {"bioavailability": 1.0, "lag": 0.0, "duration": 0.0}
+        for name in entry:
+            expression: Expression | None = getattr(route, name)
+            if expression is not None:
+                entry[name] = expression.evaluate(values)
+        return self.states[into], entry
+
+    def _meal(self, intake: Intake) -> Meal | None:
+        if intake.formulation is None or intake.meal is None:
+            return None
+        formulation: Formulation = self.model.formulations[intake.formulation]
+        return formulation.meals[intake.meal]

@@ -1,0 +1,133 @@
+"""The schema of results: dimensions, variables, units, and what is needed to run them again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from doseline.errors import InputError, Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+DIMENSIONS = ("regimen", "formulation", "meal", "subject", "time")
+"""Order of the dimensions of a level; those of which only one was asked for by name are left out."""
+SCHEMA = "1"
+"""Rises when a Dataset of this version can not be read as one of the version before."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One row of the schema."""
+
+    dims: tuple[str, ...]
+    units: str
+    label: str
+
+
+VARIABLES = {
+    "status": Variable(("regimen", "formulation", "meal", "subject"), "1", "how solving ended; 0 is well"),
+    "total_dose": Variable(("regimen", "subject"), "mg", "amount taken over the whole course"),
+    "doses_taken": Variable(("regimen", "subject"), "1", "number of doses taken"),
+    "dose_time": Variable(("regimen", "dose"), "h", "time of each dose; NaN behind the last dose of a regimen"),
+    "course_end": Variable(("regimen",), "h", "end of the course"),
+}
+"""Variables beside the levels; every level has the dimensions above and the unit of its output."""
+
+COORDINATES = {
+    "time": Variable(("time",), "h", "time since the start"),
+    "subject": Variable(("subject",), "1", "subject"),
+    "regimen": Variable(("regimen",), "1", "regimen"),
+    "formulation": Variable(("formulation",), "1", "formulation, for doses that leave it open"),
+    "meal": Variable(("meal",), "1", "meal, for doses that leave it open"),
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension of a sweep: its labels, and whether it shows as a dimension or only as a scalar coordinate."""
+
+    labels: tuple[Any, ...]
+    shown: bool
+
+
+@dataclass(frozen=True)
+class Level:
+    """One output: values (regimen, formulation, meal, subject, time), its unit, label, and whether boluses enter it."""
+
+    values: np.ndarray
+    units: str
+    label: str
+    jumps: bool
+
+
+def build(
+    levels: Mapping[str, Level],
+    axes: Mapping[str, Axis],
+    beside: Mapping[str, np.ndarray],
+    covariates: Mapping[str, tuple[np.ndarray, str]],
+    attrs: Mapping[str, str],
+) -> "xr.Dataset":
+    """The Dataset of a simulation.
+
+    ``beside`` holds the `VARIABLES`, with all of their dimensions; an axis without labels (a model without meals)
+    leaves no trace, one that is not shown stays as a scalar coordinate.
+    """
+    import xarray as xr
+
+    data: dict[str, Any] = {}
+    for name, level in levels.items():
+        told = {"units": level.units, "long_name": level.label, "jumps_at_doses": int(level.jumps)}
+        data[name] = (DIMENSIONS, level.values, told)
+    for name, values in beside.items():
+        row = VARIABLES[name]
+        data[name] = (row.dims, values, {"units": row.units, "long_name": row.label})
+    data["status"][2]["flag_values"] = [int(code) for code in Status]
+    data["status"][2]["flag_meanings"] = " ".join(code.name.lower() for code in Status)
+    coords: dict[str, Any] = {}
+    for name, axis in axes.items():
+        row = COORDINATES[name]
+        if axis.labels:
+            coords[name] = (row.dims, np.asarray(axis.labels), {"units": row.units, "long_name": row.label})
+    for name, (values, units) in covariates.items():
+        coords[name] = (("subject",), values, {"units": units, "long_name": f"covariate {name}"})
+    result = xr.Dataset(data, coords, dict(attrs))
+    hidden = {name: 0 for name, axis in axes.items() if not axis.shown}
+    return result.isel(hidden)
+
+
+def provenance(levels: "xr.Dataset") -> dict[str, Any]:
+    """What a Dataset says of how it was made."""
+    text = levels.attrs.get("provenance")
+    if not isinstance(text, str):
+        raise InputError(
+            "this Dataset does not say how it was made",
+            place="attrs['provenance']",
+            advice="give a Dataset from dl.simulate; arithmetic drops attrs unless xr.set_options(keep_attrs=True)",
+        )
+    told = json.loads(text)
+    if told.get("schema") != SCHEMA:
+        raise InputError(
+            f"this Dataset has schema {told.get('schema')!r}",
+            place="attrs['provenance']",
+            advice=f"this version reads schema {SCHEMA!r}: open it with doseline {levels.attrs.get('doseline_version')}",
+        )
+    return dict(told)
+
+
+def output_name(levels: "xr.Dataset", output: str | None = None) -> str:
+    """Name of an output of the Dataset: the one asked for, or the first."""
+    from doseline.errors import did_you_mean
+
+    known = [str(name) for name in levels.data_vars if "jumps_at_doses" in levels[name].attrs]
+    if output is None and known:
+        return known[0]
+    if output is None or output not in known:
+        raise InputError(
+            f"unknown output '{output}'" if known else "there are no levels in this Dataset",
+            place="output",
+            advice=did_you_mean(str(output), known, what="outputs here") if known else "give a Dataset from dl.simulate",
+        )
+    return output

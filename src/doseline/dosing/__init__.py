@@ -1,0 +1,1 @@
+"""Who takes what, when: doses, regimens and the text they are written in."""

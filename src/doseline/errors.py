@@ -1,0 +1,161 @@
+"""The exceptions people see, and how the solving of one row can end.
+
+Every message says where, what was found, and what to do next; the texts are tested. Kernels raise nothing:
+they return a :class:`Status`, and :data:`STATUS` holds its sentence.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import NamedTuple, Self
+
+SHOWN_PROBLEMS = 30
+"""Mistakes of one file that are printed; the rest are counted."""
+SHOWN_NAMES = 24
+"""Known names that one message lists."""
+_COMPARED_NAMES = 500
+
+
+class Problem(NamedTuple):
+    """One mistake: where it is, what was found there, and what to do."""
+
+    place: str
+    problem: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        """One paragraph, the advice on an indented line of its own."""
+        head = f"{self.place}: {self.problem}" if self.place else self.problem
+        return head + "".join(f"\n  {line}" for line in self.advice.splitlines())
+
+
+class DoselineError(Exception):
+    """What doseline raises on purpose.
+
+    Parameters
+    ----------
+    problem : str   What was found, and why it cannot be used.
+    place : str     Where: an argument, a file and its section, a column. Empty: the problem names it.
+    advice : str    What to do next.
+
+    >>> print(DoselineError("found -62 kg", place="cohort(WT=...)", advice="give weights above 0 kg"))
+    cohort(WT=...): found -62 kg
+      give weights above 0 kg
+    """
+
+    def __init__(self, problem: str, *, place: str = "", advice: str = "") -> None:
+        # `args` holds the problem alone, so that the exception survives pickling between processes
+        super().__init__(problem)
+        self.problem = problem
+        self.place = place
+        self.advice = advice
+
+    def __str__(self) -> str:
+        """Place, problem and advice as people read them."""
+        return str(Problem(self.place, self.problem, self.advice))
+
+
+class InputError(DoselineError, ValueError):
+    """A value handed to a function cannot be used."""
+
+
+class UnitError(DoselineError, ValueError):
+    """A unit is unknown, missing, or of the wrong kind."""
+
+
+class RegimenError(DoselineError, ValueError):
+    """The text of a regimen does not parse; the problem shows the spot."""
+
+
+class _FileError(DoselineError, ValueError):
+    """A file with one or more mistakes, all of them in `problems`."""
+
+    def __init__(
+        self, problem: str, *, place: str = "", advice: str = "", problems: Iterable[Problem] = ()
+    ) -> None:
+        super().__init__(problem, place=place, advice=advice)
+        self.problems = tuple(problems) or (Problem(place, problem, advice),)
+
+    @classmethod
+    def collect(cls, problems: Iterable[Problem]) -> Self:
+        """One exception for all mistakes of a file; the first of them gives place, problem and advice."""
+        found = tuple(problems)
+        first = found[0]
+        return cls(first.problem, place=first.place, advice=first.advice, problems=found)
+
+    def __str__(self) -> str:
+        """Every mistake, one paragraph each."""
+        left = len(self.problems) - SHOWN_PROBLEMS
+        shown = [str(problem) for problem in self.problems[:SHOWN_PROBLEMS]]
+        return "\n".join([*shown, f"... and {left} more mistakes"] if left > 0 else shown)
+
+
+class ModelError(_FileError):
+    """A model file has mistakes. `problems` holds each as (place, problem, advice)."""
+
+
+class StudyError(_FileError):
+    """A study file has mistakes. `problems` holds each as (place, problem, advice)."""
+
+
+class SolveError(DoselineError, RuntimeError):
+    """Rows that could not be solved."""
+
+
+class ResultError(DoselineError, OSError):
+    """Results cannot be written or read."""
+
+    def __str__(self) -> str:
+        """Place, problem and advice: OSError would print its arguments."""
+        return DoselineError.__str__(self)
+
+
+class Status(IntEnum):
+    """How the solving of one row (one subject under one combination) ended."""
+
+    OK = 0
+    BAD_PARAMETER = 1
+    BAD_DOSE = 2
+    NOT_FINITE = 3
+
+
+class Advice(NamedTuple):
+    """What a status means in words, and what to do about it."""
+
+    sentence: str
+    advice: str
+
+
+STATUS: dict[Status, Advice] = {
+    Status.OK: Advice("solved", ""),
+    Status.BAD_PARAMETER: Advice(
+        "a rate or an output factor is NaN or infinite, or a rate is negative",
+        "look at this subject's covariates and parameters: a volume of zero, a weight out of range?",
+    ),
+    Status.BAD_DOSE: Advice(
+        "an amount, bioavailability, lag or duration is NaN, infinite or negative",
+        "look at the doses, and at what the route, the formulation and the meal do to them",
+    ),
+    Status.NOT_FINITE: Advice(
+        "the levels grew beyond what a number can hold",
+        "look at the sizes of rates, volumes and doses, and at their units",
+    ),
+}
+
+
+def did_you_mean(name: str, known: Iterable[str], what: str = "known here") -> str:
+    """Advice for an unknown name: the nearest known one, and the list.
+
+    >>> did_you_mean("Kel", ["CL", "KA", "KE"])
+    "did you mean 'KE'? known here: CL, KA, KE"
+    """
+    names = [str(candidate) for candidate in known]
+    listed = ", ".join(names[:SHOWN_NAMES]) or "nothing"
+    if len(names) > SHOWN_NAMES:
+        listed += f" and {len(names) - SHOWN_NAMES} more"
+    lowered = {candidate.lower(): candidate for candidate in reversed(names[:_COMPARED_NAMES])}
+    near = difflib.get_close_matches(name.lower()[:80], lowered, n=1, cutoff=0.6)
+    guess = f"did you mean '{lowered[near[0]]}'? " if near else ""
+    return f"{guess}{what}: {listed}"

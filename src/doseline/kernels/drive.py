@@ -1,0 +1,145 @@
+"""Running a program for one subject after another.
+
+Between two inputs the state only decays and spreads, ``x(t) = exp(A (t - t0)) x(t0)``, so a level at the k-th grid
+point of a segment is a fixed row of numbers, ``weights . exp(A (offset + k step))``, times the state where the segment
+begins. The rows are tabulated once a subject for each distinct offset (a regular regimen has one or two), and what
+remains for each level is one multiplication a state.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from doseline.kernels.kernel import kernel
+from doseline.kernels.program import blank, list_inputs, write_program
+from doseline.kernels.propagator import propagator
+
+
+class System(NamedTuple):
+    """A linear model for a block of subjects, in hours and mg."""
+
+    rates: np.ndarray  # (subject, n * n) the state matrix A, row after row [1/h]
+    weights: np.ndarray  # (output, subject, n) an output is weights . state
+    solvable: np.ndarray  # (subject,) False: levels become NaN
+
+
+@kernel
+def fill_steps(rates, program, steps, scratch, size):
+    """``exp(A interval)`` for each distinct interval of the program."""
+    for s in range(program.size[1]):
+        propagator(rates, program.interval[s], steps[s], scratch, size)
+
+
+@kernel
+def fill_tables(row, system, grid, program, tables, scratch, size):
+    """``weights . exp(A (offset + k step))`` for each distinct offset, as many columns as are read."""
+    n = len(size)
+    rates, weights = system.rates[row], system.weights
+    first, step = scratch[2], scratch[3]
+    if grid.step > 0.0:
+        propagator(rates, grid.step, step, scratch, size)
+    for t in range(program.size[2]):
+        propagator(rates, program.offset[t], first, scratch, size)
+        for o in range(weights.shape[0]):
+            table = tables[t, o]
+            for i in range(n):
+                total = 0.0
+                for j in range(n):
+                    total += weights[o, row, j] * first[j * n + i]
+                table[i, 0] = total
+            for k in range(1, program.width[t]):
+                for i in range(n):
+                    total = 0.0
+                    for j in range(n):
+                        total += table[j, k - 1] * step[j * n + i]
+                    table[i, k] = total
+
+
+@kernel(inline="always")
+def read_table(levels, state, table, size):
+    """``levels = state @ table``, two states at a time so that the loop over grid points vectorises."""
+    n = len(size)
+    if n == 1:
+        for c in range(levels.shape[0]):
+            levels[c] = state[0] * table[0, c]
+    else:
+        one, two = state[0], state[1]
+        for c in range(levels.shape[0]):
+            levels[c] = one * table[0, c] + two * table[1, c]
+    for i in range(2, n - 1, 2):
+        one, two = state[i], state[i + 1]
+        for c in range(levels.shape[0]):
+            levels[c] += one * table[i, c] + two * table[i + 1, c]
+    if n > 1 and n % 2 == 1:
+        one = state[n - 1]
+        for c in range(levels.shape[0]):
+            levels[c] += one * table[n - 1, c]
+
+
+@kernel
+def run_program(row, course, program, steps, tables, state, out, size):
+    """Run the segments for one subject: levels into ``out``; ``state`` (2, n) ends at the last segment's start."""
+    n = len(size)
+    now, then = state[0], state[1]
+    k = program.size[3]
+    for o in range(out.shape[0]):
+        for c in range(k):
+            out[o, row, c] = 0.0
+    for s in range(program.size[0]):
+        step = program.step[s]
+        if step >= 0:
+            for i in range(n):
+                then[i] = now[i]
+            for i in range(n):
+                total = 0.0
+                for j in range(n):
+                    total += steps[step, i * n + j] * then[j]
+                now[i] = total
+        kind = program.kind[s]
+        if kind >= 0:
+            now[program.place[s]] += course.amount[row, kind] * program.factor[s]
+        if program.closing[s]:
+            # what flowed in has been taken back up to rounding: from here on exactly nothing does
+            for i in range(course.inflows, n):
+                now[i] = 0.0
+        columns = program.columns[s]
+        table = program.table[s]
+        for o in range(out.shape[0]):
+            read_table(out[o, row, k : k + columns], now, tables[table, o], size)
+        k += columns
+
+
+@kernel
+def same_plan(row, other, course):
+    """Do two subjects take their doses at the same times?"""
+    same = course.taken[row] == course.taken[other]
+    for kind in range(course.lag.shape[1]):
+        same = same and course.lag[row, kind] == course.lag[other, kind]
+        same = same and course.duration[row, kind] == course.duration[other, kind]
+    return same
+
+
+@kernel
+def walk_block(span, system, course, grid, out, solved, size):
+    """Levels of subjects ``span[0] .. span[1] - 1`` into ``out`` (output, subject, time); success into ``solved``."""
+    n = len(size)
+    inputs, program = blank(course.time.shape[0], grid)
+    state, scratch = np.empty((2, n)), np.empty((4, n * n))
+    steps, tables = np.empty((0, n * n)), np.empty((0, 0, 0, 0))
+    planned = -1
+    for row in range(span[0], span[1]):
+        solved[row] = system.solvable[row]
+        if solved[row]:
+            if planned < 0 or not same_plan(row, planned, course):
+                write_program(list_inputs(row, course, inputs), inputs, grid, program)
+                steps = np.empty((program.size[1], n * n))
+                widest = program.width[: program.size[2]].max() if program.size[2] > 0 else 0
+                tables = np.empty((program.size[2], out.shape[0], n, widest))
+                planned = row
+            fill_steps(system.rates[row], program, steps, scratch, size)
+            fill_tables(row, system, grid, program, tables, scratch, size)
+            state[:] = 0.0
+            run_program(row, course, program, steps, tables, state, out, size)
+            solved[row] = np.isfinite(state[0]).all()
+        if not solved[row]:
+            out[:, row, :] = np.nan

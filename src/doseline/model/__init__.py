@@ -1,0 +1,1 @@
+"""What is claimed about a drug: model files, read and checked."""

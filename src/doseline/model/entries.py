@@ -1,0 +1,206 @@
+"""The entries of a model file, frozen: one class for each kind.
+
+Values stand in the unit they were written in. `to_coherent` and `from_coherent` are the factors between that
+unit and the one used inside (h, mg, L, mmol).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    Strict,
+    StringConstraints,
+    model_validator,
+)
+
+from doseline.errors import InputError
+from doseline.model.expression import Expression, parse
+from doseline.units import coherent, dimension, factor, parse_unit
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+"""Names in a model file."""
+
+
+def _formula(value: Any) -> Expression:
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, str):
+        return parse(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return parse(repr(value))
+    raise InputError("found no expression", advice='expected an expression in quotes, such as "CL / V"')
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Real = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
+Unit = Annotated[str, AfterValidator(parse_unit)]
+Formula = Annotated[InstanceOf[Expression], BeforeValidator(_formula)]
+Status = Literal["R", "R2", "D", "M", "assumption", "calibrated"]
+"""Where a number comes from: read, read in a copy, derived, from memory, assumed, fitted to the checks."""
+
+UNIT_HINT = 'a unit in quotes, such as "L/h", or "1" for a plain number'
+STATUS_HINT = (
+    '"R" read in the source, "R2" read in a copy, "D" derived, "M" from memory, "assumption" or "calibrated"'
+)
+
+
+class Entry(BaseModel):
+    """What all entries share: frozen, and no key goes unnoticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Entry):
+    """Where the model comes from."""
+
+    citation: Text = Field(description="the publication or label, in quotes")
+    doi: str = ""
+    pmid: str = ""
+    url: str = ""
+    note: str = ""
+
+
+class Header(Entry):
+    """The first lines of a model file."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] | None = Field(
+        default=None, description="letters, digits, - and _"
+    )
+    title: Text = Field(description="one line in quotes")
+    version: Text = Field(description='a text in quotes, such as "1.0"')
+
+
+class Covariate(Entry):
+    """A property of a subject: unit, reference value, and the range the model is meant for."""
+
+    unit: Unit = Field(description=UNIT_HINT)
+    reference: Real = Field(description="the value of the reference subject, a number")
+    label: Text = Field(description="a few words in quotes")
+    low: Annotated[float, Strict()] = -math.inf
+    high: Annotated[float, Strict()] = math.inf
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Covariate:
+        if not self.low <= self.reference <= self.high:
+            raise InputError(
+                f"reference = {self.reference:g} is not between low = {self.low:g} and high = {self.high:g}",
+                advice="expected low <= reference <= high",
+            )
+        return self
+
+    @property
+    def to_coherent(self) -> float:
+        """Factor from `unit` to the unit inside."""
+        return coherent(self.unit)[0]
+
+
+class Parameter(Entry):
+    """A number of the model, with its unit and where it comes from."""
+
+    value: Real = Field(description="a finite number, without quotes")
+    unit: Unit = Field(description=UNIT_HINT)
+    label: Text = Field(description="a few words in quotes")
+    source: Text = Field(description="where the value comes from, in quotes")
+    status: Status = Field(description=STATUS_HINT)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Parameter:
+        kind = positive_kind(self.unit)
+        if kind and self.value <= 0.0:
+            raise InputError(f"value = {self.value:g} {self.unit}", advice=f"expected a {kind} above 0")
+        return self
+
+    @property
+    def to_coherent(self) -> float:
+        """Factor from `unit` to the unit inside."""
+        return coherent(self.unit)[0]
+
+
+def positive_kind(unit: str) -> str:
+    """Give 'volume' or 'clearance' for units of these (also per kg), which are above 0; otherwise ""."""
+    powers = dimension(unit).named()
+    if powers.get("mass") == -1.0:
+        del powers["mass"]
+    return {(("volume", 1.0),): "volume", (("time", -1.0), ("volume", 1.0)): "clearance"}.get(
+        tuple(sorted(powers.items())), ""
+    )
+
+
+class Compartment(Entry):
+    """A place where drug is, counted in `unit`."""
+
+    unit: Unit = "mg"
+    label: Text = Field(description="a few words in quotes")
+
+    @property
+    def to_coherent(self) -> float:
+        """Factor from `unit` to the unit inside."""
+        return coherent(self.unit)[0]
+
+
+class Flow(Entry):
+    """First-order transport; `target` None: out of the body."""
+
+    source: str
+    target: str | None
+    rate: Formula
+
+
+class Route(Entry):
+    """A way into the body. What is left out is 1 (bioavailability) or 0 (lag, duration)."""
+
+    into: str = Field(description="the compartment that doses enter, in quotes")
+    bioavailability: Formula | None = None
+    lag: Formula | None = None
+    duration: Formula | None = None
+    label: Text = Field(description="a few words in quotes")
+
+
+class Meal(Entry):
+    """What a meal changes for one formulation: parameters that reach routes, or the compartment entered."""
+
+    label: Text = Field(description="a few words in quotes")
+    source: Text = Field(description="where this comes from, in quotes")
+    into: str | None = None
+    overrides: dict[str, Parameter] = Field(default_factory=dict)
+
+
+class Formulation(Entry):
+    """A form the drug is sold in; the first meal is the default."""
+
+    label: Text = Field(description="a few words in quotes")
+    strengths: tuple[Positive, ...] = Field(
+        default=(), description="the amounts in one capsule, as in [10, 20, 40]"
+    )
+    strength_unit: Unit = "mg"
+    meals: dict[str, Meal] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _masses(self) -> Formulation:
+        factor(self.strength_unit, "mg", place="strength_unit")
+        if len(set(self.strengths)) < len(self.strengths):
+            raise InputError("strengths has an amount twice", advice="name each strength once")
+        return self
+
+
+class Output(Entry):
+    """Something that is reported over time: a sum of amounts times factors."""
+
+    value: Formula = Field(description='an expression in quotes, such as "central / V"')
+    unit: Unit = Field(description=UNIT_HINT)
+    label: Text = Field(description="a few words in quotes")
+
+    @property
+    def from_coherent(self) -> float:
+        """Factor from the unit inside to `unit`."""
+        return factor(coherent(self.unit)[1], self.unit)

@@ -1,0 +1,145 @@
+"""What a model file says, frozen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from doseline.errors import InputError, did_you_mean
+from doseline.model.checks import METRICS, Check, Per
+from doseline.model.entries import (
+    Compartment,
+    Covariate,
+    Entry,
+    Flow,
+    Formula,
+    Formulation,
+    Meal,
+    Output,
+    Parameter,
+    Route,
+    Source,
+    positive_kind,
+)
+from doseline.units import read_quantity
+
+__all__ = [
+    "METRICS",
+    "Check",
+    "Compartment",
+    "Covariate",
+    "Flow",
+    "Formulation",
+    "Meal",
+    "Model",
+    "Output",
+    "Parameter",
+    "Per",
+    "Route",
+    "Source",
+]
+
+
+class Model(Entry):
+    """A compartmental model: everything its file says, read and checked.
+
+    `individual` is evaluated from top to bottom; a name there means the individual value where one was set
+    further up, and else the typical one. The first route, formulation, meal and output are the defaults.
+    `changes` holds what :meth:`with_` changed, in the parameters' own units; with `text` it gives the model
+    back.
+    """
+
+    name: str
+    title: str
+    version: str
+    source: Source
+    covariates: dict[str, Covariate]
+    parameters: dict[str, Parameter]
+    individual: dict[str, Formula]
+    compartments: dict[str, Compartment]
+    flows: tuple[Flow, ...]
+    routes: dict[str, Route]
+    formulations: dict[str, Formulation]
+    outputs: dict[str, Output]
+    checks: tuple[Check, ...]
+    text: str
+    path: str
+    changes: dict[str, float] = Field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """Models with the same text and changes are the same model."""
+        return hash((self.text, tuple(sorted(self.changes.items()))))
+
+    def __repr__(self) -> str:
+        """Name, version, changes."""
+        changes = "".join(f", {name}={value:g}" for name, value in self.changes.items())
+        return f"<Model {self.name} {self.version}{changes}>"
+
+    __str__ = __repr__
+
+    @property
+    def default_route(self) -> str:
+        """The first route."""
+        return next(iter(self.routes))
+
+    @property
+    def default_output(self) -> str:
+        """The first output."""
+        return next(iter(self.outputs))
+
+    @property
+    def default_formulation(self) -> str | None:
+        """The first formulation; None where the file has none."""
+        return next(iter(self.formulations), None)
+
+    def default_meal(self, formulation: str | None = None) -> str | None:
+        """Give the first meal of a formulation (of the default one); None where it has none."""
+        chosen = formulation or self.default_formulation
+        return next(iter(self.formulations[chosen].meals), None) if chosen else None
+
+    def with_(self, **parameters: Any) -> Model:
+        """Give the same model with other typical values.
+
+        Numbers are in the parameter's unit; texts ("7.5 L/h") and pint quantities are converted.
+
+        >>> from doseline.model.read import load_model
+        >>> load_model("one-compartment-oral").with_(CL="250 mL/min", V=180).changes
+        {'CL': 15.0, 'V': 180.0}
+        """
+        new = {name: self._changed(name, value) for name, value in parameters.items()}
+        values = {name: parameter.value for name, parameter in new.items()}
+        return self.model_copy(update={"parameters": self.parameters | new, "changes": self.changes | values})
+
+    def _changed(self, name: str, given: Any) -> Parameter:
+        place = f"{self.name}.with_({name}=...)"
+        old = self.parameters.get(name)
+        if old is None:
+            covariate = f"'{name}' is a covariate: it belongs to the cohort, as in cohort({name}=...)"
+            raise InputError(
+                f"unknown parameter '{name}'",
+                place=place,
+                advice=covariate if name in self.covariates else did_you_mean(name, self.parameters),
+            )
+        meals = [meal for each in self.formulations.values() for meal in each.meals.values()]
+        if meals and all(name in meal.overrides for meal in meals):
+            raise InputError(
+                f"every meal sets its own '{name}'",
+                place=place,
+                advice="changing the typical value would do nothing: change the file, in [formulations]",
+            )
+        value = read_quantity(given, old.unit, place=place)
+        if isinstance(value, np.ndarray):
+            raise InputError(
+                f"found {value.size} values",
+                place=place,
+                advice="expected one number: make a model for each value",
+            )
+        kind = positive_kind(old.unit)
+        if kind and value <= 0.0:
+            raise InputError(f"found {value:g} {old.unit}", place=place, advice=f"expected a {kind} above 0")
+        source = (
+            old.source if name in self.changes else f"changed from {old.value:g} {old.unit} ({old.source})"
+        )
+        return old.model_copy(update={"value": value, "source": source, "status": "assumption"})

@@ -1,0 +1,267 @@
+"""What makes entries a model: names that exist, units that fit, flows that are linear, meals that act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from doseline.errors import DoselineError, did_you_mean
+from doseline.model.algebra import PLAIN
+from doseline.model.checks import Check
+from doseline.model.entries import Formulation, Meal
+from doseline.model.expression import Expression, ExpressionError
+from doseline.model.sections import OUT, Draft, quoted
+from doseline.model.tree import FUNCTIONS
+from doseline.units import Dimension, dimension, read_quantity
+
+RESERVED = ("time", "subject", "regimen", "meal", "formulation", "route", "status")
+"""Names that results use for themselves."""
+
+MOST_UNKNOWN = 5
+"""Unknown names of one expression that are told."""
+
+
+def validate(draft: Draft) -> None:
+    """Write every mistake that shows only between entries into the draft."""
+    _Validator(draft).run()
+
+
+class _Validator:
+    """One pass over a draft. A kind of None is unknown because of a mistake already told."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.complain = draft.complain
+        self.kinds: dict[str, Dimension | None] = dict.fromkeys(draft.known("parameters", "covariates"))
+        self.kinds.update({name: dimension(each.unit) for name, each in draft.covariates.items()})
+        self.kinds.update({name: dimension(each.unit) for name, each in draft.parameters.items()})
+        self.amounts: dict[str, Dimension | None] = dict.fromkeys(draft.known("compartments"))
+        self.amounts.update({name: dimension(entry.unit) for name, entry in draft.compartments.items()})
+        # which typical parameters each name depends on, through [individual]
+        self.origins = {name: frozenset([name]) for name in draft.known("parameters")}
+
+    def run(self) -> None:
+        """Check in the order of the file, so that later sections see what earlier ones define."""
+        self.names()
+        self.individual()
+        acting = self.flows() | self.outputs()
+        self.meals(self.routes(), acting)
+        for section, check in self.draft.checks:
+            self.check(section, check)
+
+    def names(self) -> None:
+        """One name, one meaning."""
+        owners: dict[str, str] = {}
+        for section in ("parameters", "covariates", "compartments"):
+            for name in self.draft.known(section):
+                where = f"{section}.{name}"
+                if name in FUNCTIONS or name == "t":
+                    self.complain(where, f"'{name}' has a meaning in expressions", "choose another name")
+                elif name in owners:
+                    self.complain(where, f"'{name}' also stands in [{owners[name]}]", "choose another name")
+                owners.setdefault(name, section)
+        for name in self.draft.known("individual"):
+            if name in FUNCTIONS or name == "t" or owners.get(name) in ("covariates", "compartments"):
+                meaning = (
+                    f"also stands in [{owners[name]}]" if name in owners else "has a meaning in expressions"
+                )
+                self.complain(f"individual.{name}", f"'{name}' {meaning}", "choose another name")
+        if OUT in owners:
+            self.complain(f"{owners[OUT]}.{OUT}", f"'{OUT}' means leaving the body", "choose another name")
+        for section in ("covariates", "outputs"):
+            for name in self.draft.known(section):
+                if name in RESERVED or (section == "outputs" and name in self.draft.known("covariates")):
+                    taken = "results use this name" if name in RESERVED else "also a covariate"
+                    self.complain(f"{section}.{name}", f"'{name}': {taken}", "choose another name")
+
+    def kind(
+        self, expression: Expression, section: str, kinds: Mapping[str, Dimension | None], *, key: str = ""
+    ) -> Dimension | None:
+        """Kind of an expression; complains about unknown names and units that do not fit."""
+        told = f"{key}: " if key else ""
+        unknown = [name for name in expression.names if name not in kinds]
+        for name in unknown[:MOST_UNKNOWN]:
+            later = name in self.draft.known("individual")
+            advice = f"'{name}' is set further down: move it up" if later else did_you_mean(name, kinds)
+            self.complain(section, f"{told}unknown name '{name}'", advice)
+        sure = {name: kind for name, kind in kinds.items() if kind is not None}
+        if unknown or any(name not in sure for name in expression.names):
+            return None
+        try:
+            return expression.kind(sure)
+        except ExpressionError as error:
+            self.complain(section, f"{told}{error.problem}", error.advice)
+            return None
+
+    def is_kind(self, found: Dimension | None, wanted: Dimension, section: str, told: str) -> None:
+        """Complain where a kind is not the wanted one."""
+        if found is not None and found != wanted:
+            self.complain(section, f"{told} is {found.words}", f"expected {wanted.words}")
+
+    def reach(self, expression: Expression) -> frozenset[str]:
+        """Typical parameters that an expression depends on."""
+        return frozenset[str]().union(*(self.origins.get(name, frozenset()) for name in expression.names))
+
+    def individual(self) -> None:
+        """Walk through [individual] from top to bottom; what replaces a parameter keeps its kind."""
+        for name in self.draft.broken.get("individual", ()):
+            self.kinds.setdefault(name, None)
+        for name, expression in self.draft.individual.items():
+            section = f"individual.{name}"
+            found = self.kind(expression, section, self.kinds)
+            typical = self.draft.parameters.get(name)
+            if typical is not None:
+                self.is_kind(found, dimension(typical.unit), section, f"'{expression}'")
+            self.origins[name] = self.reach(expression)
+            self.kinds[name] = dimension(typical.unit) if typical is not None else found
+
+    def flows(self) -> frozenset[str]:
+        """Rates are constants in 1/time between known compartments. Gives the parameters they depend on."""
+        per_time, seen, acting = dimension("1/h"), set[tuple[str, str | None]](), frozenset[str]()
+        for key, flow in self.draft.flows.items():
+            section = f"flows.{quoted(key)}"
+            ends = [flow.source] if flow.target is None else [flow.source, flow.target]
+            self.known(ends, "compartments", section, "compartment")
+            if len({self.amounts[end] for end in ends if self.amounts.get(end) is not None}) > 1:
+                self.complain(
+                    section, "the two compartments count different kinds", "give both the same unit"
+                )
+            if flow.source == flow.target:
+                self.complain(section, "from a compartment into itself", "remove it")
+            if (flow.source, flow.target) in seen:
+                self.complain(section, "this flow stands here twice", "add the two rates")
+            seen.add((flow.source, flow.target))
+            inside = [name for name in flow.rate.names if name in self.amounts and name not in self.kinds]
+            if inside:
+                self.complain(
+                    section,
+                    f"the rate depends on the amount in '{inside[0]}'",
+                    "only linear models can be solved: make a rate of parameters and covariates, in 1/time",
+                )
+                continue
+            found = self.kind(flow.rate, section, self.kinds)
+            self.is_kind(found, per_time, section, f"the rate '{flow.rate}'")
+            acting |= self.reach(flow.rate)
+        return acting
+
+    def outputs(self) -> frozenset[str]:
+        """Outputs are sums of amounts times factors. Gives the parameters they depend on."""
+        acting = frozenset[str]()
+        for name, output in self.draft.outputs.items():
+            section = f"outputs.{name}"
+            found = self.kind(output.value, section, {**self.kinds, **self.amounts})
+            acting |= self.reach(output.value)
+            if found is None:
+                continue
+            self.is_kind(found, dimension(output.unit), section, f"'{output.value}'")
+            if output.value.linear_in(list(self.amounts)) is None:
+                self.complain(
+                    section,
+                    f"'{output.value}' is not a sum of amounts times factors",
+                    "only linear outputs can be solved, such as central / V",
+                )
+        return acting
+
+    def routes(self) -> frozenset[str]:
+        """Routes enter a compartment that counts mass. Gives the parameters they depend on."""
+        wanted = {"bioavailability": PLAIN, "lag": dimension("h"), "duration": dimension("h")}
+        acting = frozenset[str]()
+        for name, route in self.draft.routes.items():
+            section = f"routes.{name}"
+            self.into(route.into, section)
+            for key, kind in wanted.items():
+                expression: Expression | None = getattr(route, key)
+                if expression is not None:
+                    found = self.kind(expression, section, self.kinds, key=key)
+                    self.is_kind(found, kind, section, f"{key} = '{expression}'")
+                    acting |= self.reach(expression)
+        return acting
+
+    def into(self, compartment: str, section: str) -> None:
+        """Doses are masses, so the compartment they enter counts mass."""
+        self.known([compartment], "compartments", section, "compartment")
+        kind = self.amounts.get(compartment)
+        if kind is not None and kind != dimension("mg"):
+            self.complain(
+                section, f"into = '{compartment}' counts {kind.words}", "doses are masses: expected mass"
+            )
+
+    def known(self, names: Iterable[str | None], sections: str, section: str, what: str) -> None:
+        """Complain about names that a section of the file does not have."""
+        known = self.draft.known(sections)
+        for name in names:
+            if name is not None and name not in known:
+                self.complain(section, f"unknown {what} '{name}'", did_you_mean(name, known, f"{what}s"))
+
+    def meals(self, routed: frozenset[str], acting: frozenset[str]) -> None:
+        """A meal changes what happens before the body: parameters that reach a route and nothing else."""
+        for form, formulation in self.draft.formulations.items():
+            for name, meal in formulation.meals.items():
+                self.meal(meal, f"formulations.{form}.meals.{name}", routed, acting)
+
+    def meal(self, meal: Meal, section: str, routed: frozenset[str], acting: frozenset[str]) -> None:
+        """Check what one meal changes."""
+        if meal.into is not None:
+            self.into(meal.into, section)
+        for name, override in meal.overrides.items():
+            typical = self.draft.parameters.get(name)
+            if typical is not None:
+                found = dimension(override.unit)
+                self.is_kind(found, dimension(typical.unit), f"{section}.{name}", f"'{override.unit}'")
+            if name in acting:
+                self.complain(
+                    f"{section}.{name}",
+                    f"'{name}' acts in the body (a flow or an output), where doses of several meals mix",
+                    "let the dose enter a compartment of its own: into = ..., with a flow of its own",
+                )
+            elif name not in routed and self.draft.routes and not self.draft.broken.get("routes"):
+                self.complain(
+                    f"{section}.{name}",
+                    f"'{name}' reaches no route, so the meal would change nothing",
+                    "use it in the bioavailability, lag or duration of a route",
+                )
+
+    def check(self, section: str, check: Check) -> None:
+        """A check asks for what the file has, in a unit the metric can have."""
+        formulation, meal, output = check.formulation, check.meal, check.output
+        self.conditions(section, formulation, meal, output, check.covariates)
+        if check.per is not None:
+            per = check.per
+            self.conditions(
+                section,
+                per.formulation or formulation,
+                per.meal or meal,
+                per.output or output,
+                per.covariates or {},
+            )
+        entry = self.draft.outputs.get(output)
+        if entry is not None:
+            wanted = check.kind_of_metric(dimension(entry.unit))
+            self.is_kind(dimension(check.unit), wanted, section, f"unit = '{check.unit}'")
+
+    def conditions(
+        self,
+        section: str,
+        formulation: str | None,
+        meal: str | None,
+        output: str,
+        covariates: Mapping[str, float | str],
+    ) -> None:
+        """Formulation, meal, output and covariates of a check exist; covariates have their unit."""
+        self.known([formulation], "formulations", section, "formulation")
+        self.known([output], "outputs", section, "output")
+        self.known(covariates, "covariates", section, "covariate")
+        chosen = formulation or next(iter(self.draft.known("formulations")), None)
+        entry: Formulation | None = self.draft.formulations.get(chosen or "")
+        if meal is not None and (entry is not None or chosen is None):
+            meals = entry.meals if entry is not None else {}
+            if meal not in meals:
+                self.complain(
+                    section, f"unknown meal '{meal}'", did_you_mean(meal, meals, f"meals of {chosen}")
+                )
+        for name, value in covariates.items():
+            covariate = self.draft.covariates.get(name)
+            try:
+                if covariate is not None:
+                    read_quantity(value, covariate.unit)
+            except DoselineError as error:
+                self.complain(section, f"{name}: {error.problem}", error.advice)

@@ -1,0 +1,1 @@
+"""Who takes part: covariates of the subjects."""

@@ -1,0 +1,75 @@
+"""Who takes what when, as arrays: a regimen meets a cohort and a model.
+
+The one place that decides what happens at the same time: doses given together are added in the order of the regimen,
+and a grid point at the time of a dose shows the level after it (kernels/program.py counts the points on that rule).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from doseline.compile import Compiled, Values
+from doseline.dosing.dose import Dose
+from doseline.dosing.regimen import Regimen
+from doseline.errors import InputError
+from doseline.population.cohort import Cohort
+
+BODY_SIZES = {"WT": "kg", "BSA": "m**2"}
+"""What a dose may be given per, and in which unit."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One regimen as a cohort takes it, before it is known which states hold the rates of infusions."""
+
+    time: np.ndarray  # (dose,) [h]
+    kind: np.ndarray  # (dose,)
+    target: np.ndarray  # (kind,)
+    amount: np.ndarray  # (subject, kind) after bioavailability [mg]
+    lag: np.ndarray  # (subject, kind) [h]
+    duration: np.ndarray  # (subject, kind) [h]
+    taken: np.ndarray  # (subject,)
+
+    @property
+    def infused(self) -> np.ndarray:
+        """Positions of the states that infusions enter."""
+        return np.unique(self.target[(self.duration > 0).any(axis=0)])
+
+
+def body_sizes(people: Cohort) -> dict[str, np.ndarray]:
+    """Body weight [kg] and surface [m2] of the cohort, as far as it has them."""
+    return {name: people.values(name, unit) for name, unit in BODY_SIZES.items() if name in people.covariates}
+
+
+def schedule(compiled: Compiled, regimen: Regimen, people: Cohort, covariates: Values, *, place: str) -> Schedule:
+    """Times, amounts, lags and durations of every dose, for every subject.
+
+    ``regimen`` has its meals and formulations filled in; ``covariates`` are in coherent units; ``place`` is what
+    messages call this regimen.
+    """
+    time, kind, doses = regimen.doses()
+    sizes = body_sizes(people)
+    count = len(people)
+    target = np.empty(len(doses), dtype=np.int64)
+    amount, lag, duration = (np.empty((count, len(doses))) for _ in range(3))
+    for position, dose in enumerate(doses):
+        intake = compiled.intake(route=dose.route, formulation=dose.formulation, meal=dose.meal, place=place)
+        target[position], entry = compiled.entry(intake, covariates)
+        amount[:, position] = _milligrams(dose, sizes, place) * entry["bioavailability"]
+        lag[:, position] = entry["lag"]
+        duration[:, position] = entry["duration"] if dose.duration is None else dose.duration
+    taken = np.ascontiguousarray(np.broadcast_to(regimen.doses_taken(**sizes), (count,)).astype(np.int64))
+    return Schedule(time, kind, target, amount, lag, duration, taken)
+
+
+def _milligrams(dose: Dose, sizes: Mapping[str, np.ndarray], place: str) -> np.ndarray | float:
+    if dose.per is None:
+        return dose.amount
+    if dose.per not in sizes:
+        raise InputError(
+            f"a dose is given per {BODY_SIZES[dose.per]}, but the cohort has no {dose.per}",
+            place=place,
+            advice=f"add it: dl.cohort({dose.per}=[...])",
+        )
+    return dose.amount * sizes[dose.per]
