@@ -3,7 +3,7 @@
 Everything is in coherent units here: hours, mg, L, and what is made of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,7 +53,9 @@ class Compiled:
             rows[name] = output.from_coherent, coefficients
         return rows
 
-    def parameters(self, covariates: Values, changes: Mapping[str, float] | None = None) -> dict[str, float | np.ndarray]:
+    def parameters(
+        self, covariates: Values, changes: Mapping[str, float] | None = None
+    ) -> dict[str, float | np.ndarray]:
         """Each name's value for each subject: typical values, covariates, then ``[individual]`` from top to bottom."""
         values: dict[str, float | np.ndarray] = {}
         for name, parameter in self.model.parameters.items():
@@ -81,6 +83,10 @@ class Compiled:
                 weights[position, :, self.states[compartment]] = scale * coefficient.evaluate(values)
         return rates, weights
 
+    def sees(self, output: str, states: Collection[int]) -> bool:
+        """Is any of these states a part of the output, so that a bolus into it moves the output at once?"""
+        return any(self.states[name] in states for name in self._output_rows[output][1])
+
     def intake(self, *, route: str | None, formulation: str | None, meal: str | None, place: str) -> Intake:
         """Settle what a dose leaves open, and refuse what the model does not know."""
         model = self.model
@@ -89,19 +95,29 @@ class Compiled:
             for word, kind in ((formulation, "formulation"), (meal, "meal")):
                 if word is not None:
                     raise InputError(
-                        f"unknown {kind} '{word}'", place=place, advice=f"{model.name} has no {kind}s: leave it out"
+                        f"unknown {kind} '{word}'",
+                        place=place,
+                        advice=f"{model.name} has no {kind}s: leave it out",
                     )
             return Intake(chosen_route, None, None)
-        chosen = self._known(formulation, model.formulations, "formulation", place) or next(iter(model.formulations))
+        chosen = self._known(formulation, model.formulations, "formulation", place) or next(
+            iter(model.formulations)
+        )
         meals = model.formulations[chosen].meals
         if not meals and meal is not None:
-            raise InputError(f"unknown meal '{meal}'", place=place, advice=f"'{chosen}' has no meals: leave it out")
-        return Intake(chosen_route, chosen, self._known(meal, meals, "meal", place) or next(iter(meals), None))
+            raise InputError(
+                f"unknown meal '{meal}'", place=place, advice=f"'{chosen}' has no meals: leave it out"
+            )
+        return Intake(
+            chosen_route, chosen, self._known(meal, meals, "meal", place) or next(iter(meals), None)
+        )
 
     def _known(self, name: str | None, known: Mapping[str, object], kind: str, place: str) -> str | None:
         if name is not None and name not in known:
             raise InputError(
-                f"unknown {kind} '{name}'", place=place, advice=did_you_mean(name, known, what=f"{self.model.name} has")
+                f"unknown {kind} '{name}'",
+                place=place,
+                advice=did_you_mean(name, known, what=f"{self.model.name} has"),
             )
         return name
 

@@ -31,8 +31,10 @@ VARIABLES = {
     "status": Variable(("regimen", "formulation", "meal", "subject"), "1", "how solving ended; 0 is well"),
     "total_dose": Variable(("regimen", "subject"), "mg", "amount taken over the whole course"),
     "doses_taken": Variable(("regimen", "subject"), "1", "number of doses taken"),
-    "dose_time": Variable(("regimen", "dose"), "h", "time of each dose; NaN behind the last dose of a regimen"),
-    "course_end": Variable(("regimen",), "h", "end of the course"),
+    "dose_time": Variable(
+        ("regimen", "dose"), "h", "time of each dose; NaN behind the last dose of a regimen"
+    ),
+    "course_end": Variable(("regimen",), "h", "end of the last dosing interval: when the next dose would be due"),
 }
 """Variables beside the levels; every level has the dimensions above and the unit of its output."""
 
@@ -112,7 +114,7 @@ def provenance(levels: "xr.Dataset") -> dict[str, Any]:
         raise InputError(
             f"this Dataset has schema {told.get('schema')!r}",
             place="attrs['provenance']",
-            advice=f"this version reads schema {SCHEMA!r}: open it with doseline {levels.attrs.get('doseline_version')}",
+            advice=f"expected {SCHEMA!r}: read it with doseline {levels.attrs.get('doseline_version')}",
         )
     return dict(told)
 
@@ -128,6 +130,8 @@ def output_name(levels: "xr.Dataset", output: str | None = None) -> str:
         raise InputError(
             f"unknown output '{output}'" if known else "there are no levels in this Dataset",
             place="output",
-            advice=did_you_mean(str(output), known, what="outputs here") if known else "give a Dataset from dl.simulate",
+            advice=did_you_mean(str(output), known, what="outputs here")
+            if known
+            else "give a Dataset from dl.simulate",
         )
     return output

@@ -42,7 +42,21 @@ def body_sizes(people: Cohort) -> dict[str, np.ndarray]:
     return {name: people.values(name, unit) for name, unit in BODY_SIZES.items() if name in people.covariates}
 
 
-def schedule(compiled: Compiled, regimen: Regimen, people: Cohort, covariates: Values, *, place: str) -> Schedule:
+def course_end(regimen: Regimen, people: Cohort) -> float:
+    """End of the last dosing interval: when the next dose would be due for whoever takes most. [h]"""
+    last = max(regimen.blocks, key=lambda block: block.last)
+    count = last.count
+    if regimen.until is not None:
+        last = regimen.blocks[-1]
+        most = int(np.max(regimen.doses_taken(**body_sizes(people))))
+        count = most - (regimen.count - last.count)
+    period, entry = divmod(count, len(last.pattern))
+    return last.start + period * last.period + last.pattern[entry][0]
+
+
+def schedule(
+    compiled: Compiled, regimen: Regimen, people: Cohort, covariates: Values, *, place: str
+) -> Schedule:
     """Times, amounts, lags and durations of every dose, for every subject.
 
     ``regimen`` has its meals and formulations filled in; ``covariates`` are in coherent units; ``place`` is what

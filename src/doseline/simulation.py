@@ -3,31 +3,27 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from doseline import __version__
-from doseline.compile import ENGINE, Compiled, Values
+from doseline.compile import ENGINE, Compiled
 from doseline.dataset import SCHEMA, Axis, Level, build, provenance
 from doseline.dosing.regimen import Regimen, regimen
 from doseline.errors import STATUS, InputError, SolveError, Status
-from doseline.kernels.drive import System, walk_block
-from doseline.kernels.program import Course, Grid
 from doseline.model.read import load_model, read_model
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort, cohort
-from doseline.schedule import Schedule, schedule
-from doseline.times import even_step, read_times
+from doseline.schedule import body_sizes, course_end, schedule
+from doseline.solve import solve
+from doseline.times import read_times
 
 if TYPE_CHECKING:
     import xarray as xr
 
 SHOWN_FAILURES = 5
-BLOCKS_A_THREAD = 8
-"""Work is cut finer than threads, so that no thread waits long for the last one."""
 
 
 def simulate(
@@ -50,7 +46,7 @@ def simulate(
     people : Cohort, data frame or mapping of covariates, optional
         One subject with the model's reference covariates where nothing is given.
     times : "2 h", "0.5 h for 72 h", array [h] or pint quantity
-        A step reaches to the end of the longest course. A time at which a dose is given shows the level after it.
+        A step reaches to the end of the last dosing interval. A time at which a dose is given shows the level after it.
     meal, formulation : str or list of str, optional
         For doses that leave them open; the first of the model file where nothing is given.
     on_failure : "raise" or "mark"
@@ -81,8 +77,8 @@ def simulate(
         "formulation": _choice(formulation, "formulation", chosen.formulations),
         "meal": _choice(meal, "meal", _meals(chosen)),
     }
-    grid = read_times(times, end=max(course.length for course in named.values()))
-    return _run(chosen, named, crowd, axes, Grid(grid, even_step(grid)), (on_failure, _threads(threads)))
+    grid = read_times(times, end=max(course_end(course, crowd) for course in named.values()))
+    return _run(chosen, named, crowd, axes, grid, on_failure=on_failure, threads=_threads(threads))
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":
@@ -111,7 +107,7 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     named = {name: Regimen.from_dict(plain) for name, plain in told["regimens"].items()}
     axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
     grid = np.ascontiguousarray(levels["time"].to_numpy(), dtype=np.float64)
-    return _run(model, named, people, axes, Grid(grid, even_step(grid)), (told["on_failure"], _threads(None)))
+    return _run(model, named, people, axes, grid, on_failure=told["on_failure"], threads=_threads(None))
 
 
 def _run(
@@ -119,33 +115,35 @@ def _run(
     regimens: Mapping[str, Regimen],
     people: Cohort,
     axes: Mapping[str, Axis],
-    grid: Grid,
-    how: tuple[str, int],
+    times: np.ndarray,
+    *,
+    on_failure: str,
+    threads: int,
 ) -> "xr.Dataset":
     """Schedules for every combination, the kernels over all rows, and the Dataset."""
     compiled = Compiled(model)
     covariates = _covariates(model, people)
     schedules = {}
     for name, course in regimens.items():
-        for formulation, meal in product(axes["formulation"].labels or (None,), axes["meal"].labels or (None,)):
+        for formulation, meal in product(
+            axes["formulation"].labels or (None,), axes["meal"].labels or (None,)
+        ):
             filled = course.with_(formulation=formulation, meal=meal)
             place = f"regimen '{name}'" if axes["regimen"].shown else "regimen"
             schedules[name, formulation, meal] = schedule(compiled, filled, people, covariates, place=place)
-    infused = sorted({int(state) for plan in schedules.values() for state in plan.infused})
-    system, sound = _system(compiled, covariates, infused, subjects=len(people))
+    levels, status = solve(compiled, covariates, list(schedules.values()), times, threads=threads)
     shape = tuple(max(1, len(axes[name].labels)) for name in ("regimen", "formulation", "meal"))
-    levels, status = _solve(system, sound, [_course(plan, infused, compiled) for plan in schedules.values()], grid, how[1])
     levels = levels.reshape(*shape, *levels.shape[1:])
     status = status.reshape(*shape, len(people))
-    if how[0] == "raise" and status.any():
+    if on_failure == "raise" and status.any():
         raise _failure(status, regimens, people, compiled.parameters(covariates))
-    entered = {state for plan in schedules.values() for state in plan.target}
+    entered = {int(state) for plan in schedules.values() for state in plan.target}
     outputs = {
         name: Level(
             values=levels[:, :, :, position],
             units=output.unit,
             label=output.label or name,
-            jumps=bool(system.weights[position][:, sorted(entered)].any()),
+            jumps=compiled.sees(name, entered),
         )
         for position, (name, output) in enumerate(model.outputs.items())
     }
@@ -157,7 +155,7 @@ def _run(
         "regimens": {name: course.to_dict() for name, course in regimens.items()},
         "axes": {name: {"labels": list(axis.labels), "shown": axis.shown} for name, axis in axes.items()},
         "covariates": list(people.covariates),
-        "on_failure": how[0],
+        "on_failure": on_failure,
     }
     attrs = {
         "model": model.name,
@@ -167,80 +165,16 @@ def _run(
         "engine": ENGINE,
         "provenance": json.dumps(told),
     }
-    everyone = {"subject": Axis(tuple(people.subject), True), "time": Axis(tuple(grid.time), True)}
-    shown = {name: (values, people.units[name] or model.covariates[name].unit) for name, values in people.covariates.items()}
+    everyone = {"subject": Axis(tuple(people.subject), True), "time": Axis(tuple(times), True)}
+    shown = {
+        name: (values, people.units[name] or model.covariates[name].unit)
+        for name, values in people.covariates.items()
+    }
     return build(outputs, {**axes, **everyone}, _beside(regimens, people, status), shown, attrs)
-
-
-def _solve(
-    system: System, sound: np.ndarray, courses: Sequence[Course], grid: Grid, threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Levels (course, output, subject, time) and status (course, subject), by threads that share no memory they write.
-
-    Threads of Python run kernels that hold no lock: unlike a pool of numba's own, this works from several threads at
-    once and in forked children.
-    """
-    outputs, subjects, n = system.weights.shape
-    levels = np.empty((len(courses), outputs, subjects, len(grid.time)))
-    solved = np.empty((len(courses), subjects), dtype=np.bool_)
-    status = np.empty((len(courses), subjects), dtype=np.int8)
-    block = max(1, -(-len(courses) * subjects // (threads * BLOCKS_A_THREAD)))
-    size = (0,) * n
-
-    def work(task: tuple[int, int]) -> None:
-        position, first = task
-        span = (first, min(first + block, subjects))
-        able = System(system.rates, system.weights, usable[position] == Status.OK)
-        walk_block(span, able, courses[position], grid, levels[position], solved[position], size)
-
-    usable = [np.where(sound, _dose_status(course), Status.BAD_PARAMETER).astype(np.int8) for course in courses]
-    tasks = list(product(range(len(courses)), range(0, subjects, block)))
-    if threads == 1 or len(tasks) == 1:
-        for task in tasks:
-            work(task)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, tasks))
-    for position in range(len(courses)):
-        ended = np.where(solved[position], Status.OK, Status.NOT_FINITE)
-        status[position] = np.where(usable[position] == Status.OK, ended, usable[position])
-    return levels, status
-
-
-def _system(
-    compiled: Compiled, covariates: Values, infused: Sequence[int], *, subjects: int
-) -> tuple[System, np.ndarray]:
-    """State matrices with a state for the rate of each infused one; and which subjects' are fit to be solved."""
-    rates, weights = compiled.system(compiled.parameters(covariates), subjects=subjects)
-    n = rates.shape[1]
-    between = rates * (1.0 - np.eye(n))
-    sound = np.isfinite(rates).all(axis=(1, 2)) & (between >= 0).all(axis=(1, 2)) & np.isfinite(weights).all(axis=(0, 2))
-    sound &= (rates.sum(axis=1) <= 1e-12 * np.abs(rates).max(axis=(1, 2), initial=0.0)[:, None]).all(axis=1)
-    wide = np.zeros((subjects, n + len(infused), n + len(infused)))
-    wide[:, :n, :n] = rates
-    for k, state in enumerate(infused):
-        wide[:, state, n + k] = 1.0
-    padded = np.concatenate([weights, np.zeros((*weights.shape[:2], len(infused)))], axis=2)
-    return System(wide.reshape(subjects, -1), padded, sound), sound
-
-
-def _course(plan: Schedule, infused: Sequence[int], compiled: Compiled) -> Course:
-    """A schedule for the kernels: the k-th infused state gets its rate from the k-th state behind the compartments."""
-    n = len(compiled.states)
-    inflow = {state: n + k for k, state in enumerate(infused)}
-    towards = np.array([inflow.get(int(state), 0) for state in plan.target], dtype=np.int64)
-    return Course(plan.time, plan.kind, plan.target, towards, plan.amount, plan.lag, plan.duration, plan.taken, n)
-
-
-def _dose_status(course: Course) -> np.ndarray:
-    fit = [(np.isfinite(values) & (values >= 0)).all(axis=1) for values in (course.amount, course.lag, course.duration)]
-    return np.where(np.logical_and.reduce(fit), Status.OK, Status.BAD_DOSE)
 
 
 def _beside(regimens: Mapping[str, Regimen], people: Cohort, status: np.ndarray) -> dict[str, np.ndarray]:
     """The variables beside the levels."""
-    from doseline.schedule import body_sizes
-
     sizes, count = body_sizes(people), len(people)
     times = [course.doses()[0] for course in regimens.values()]
     dose_time = np.full((len(times), max(map(len, times))), np.nan)
@@ -252,7 +186,7 @@ def _beside(regimens: Mapping[str, Regimen], people: Cohort, status: np.ndarray)
         "total_dose": np.stack([np.broadcast_to(course.total(**sizes), (count,)) for course in every]),
         "doses_taken": np.stack([np.broadcast_to(course.doses_taken(**sizes), (count,)) for course in every]),
         "dose_time": dose_time,
-        "course_end": np.array([course.length for course in every]),
+        "course_end": np.array([course_end(course, people) for course in every]),
     }
 
 
@@ -266,7 +200,8 @@ def _failure(
     for regimen_at, _, _, subject in rows:
         if int(subject) not in seen and len(seen) < SHOWN_FAILURES:
             own = ", ".join(
-                f"{name}={np.broadcast_to(value, (len(people),))[subject]:.4g}" for name, value in values.items()
+                f"{name}={np.broadcast_to(value, (len(people),))[subject]:.4g}"
+                for name, value in values.items()
             )
             name = list(regimens)[regimen_at]
             seen[int(subject)] = f"subject {people.subject[subject]}, regimen '{name}': {own} (in h, mg, L)"
@@ -293,12 +228,16 @@ def _regimens(regimens: Any) -> dict[str, Regimen]:
         read = [regimen(value) for value in regimens]
         named = {value.text: value for value in read}
         if len(named) < len(read):
-            raise InputError("two regimens read the same", place="regimens", advice="name them: {'first': ..., ...}")
+            raise InputError(
+                "two regimens read the same", place="regimens", advice="name them: {'first': ..., ...}"
+            )
     else:
         read_one = regimen(regimens)
         named = {read_one.text: read_one}
     if not named:
-        raise InputError("there is no regimen", place="regimens", advice="give at least one, such as '40 mg once fed'")
+        raise InputError(
+            "there is no regimen", place="regimens", advice="give at least one, such as '40 mg once fed'"
+        )
     return named
 
 
@@ -323,7 +262,11 @@ def _choice(given: Any, kind: str, known: Any) -> Axis:
         return Axis((given,), False)
     labels = tuple(given) if isinstance(given, (Sequence, np.ndarray)) else ()
     if not labels or not all(isinstance(label, str) for label in labels):
-        raise InputError(f"found {given!r:.60}", place=kind, advice=f"give a name, such as {kind}='...', or a list of names")
+        raise InputError(
+            f"found {given!r:.60}",
+            place=kind,
+            advice=f"give a name, such as {kind}='...', or a list of names",
+        )
     if len(set(labels)) < len(labels):
         raise InputError(f"found {list(labels)}", place=kind, advice="give every name once")
     return Axis(tuple(str(label) for label in labels), True)
@@ -337,7 +280,7 @@ def _covariates(model: Model, people: Cohort) -> dict[str, np.ndarray]:
             raise InputError(
                 f"the cohort has no {name}",
                 place="cohort",
-                advice=f"{model.name} needs it: dl.cohort({name}=[{known.reference:g}]) is its reference in {known.unit}",
+                advice=f"{model.name} needs it: dl.cohort({name}=...) in {known.unit}",
             )
         values[name] = people.values(name, known.unit) * known.to_coherent
     return values

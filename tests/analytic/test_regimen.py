@@ -114,7 +114,7 @@ def test_seven_a_day_stay_inside_their_days():
 
 
 def test_until_that_differs_between_subjects():
-    """Truth: doses of 20 mg reach 120 mg/kg of 50 kg (6000 mg) with the 300th, of 50.1 kg (6012 mg) with the 301st."""
+    """Truth: 120 mg/kg are 6000 mg for 50 kg, 300 doses of 20 mg, and 6012 mg for 50.1 kg, 301 doses."""
     course = regimen("20 mg once daily until 120 mg/kg")
     assert course.until == Target(120)
     assert course.count == 1800  # 300 kg
@@ -124,7 +124,7 @@ def test_until_that_differs_between_subjects():
 
 
 def test_until_counts_what_came_before():
-    """Truth: 14 doses of 40 mg are 560 mg; 6 mg/kg are 600 mg for 100 kg (2 more), 540 for 90 kg, 561 for 93.5 kg."""
+    """Truth: 560 mg come before; 6 mg/kg are 600 mg for 100 kg (2 more), 540 for 90 kg, 561 for 93.5 kg."""
     course = regimen("40 mg once daily for 2 weeks, then 20 mg once daily until 6 mg/kg")
     assert course.doses_taken(WT=[100.0, 90.0, 93.5]).tolist() == [16, 14, 15]
 

@@ -53,7 +53,7 @@ def written_out(course):
 
 
 def same_doses(one, other):
-    """Equal doses at times equal to 1e-12: sums in another order differ in the last digit (24/7 h is no binary number)."""
+    """Equal doses at times equal to 1e-12: sums in another order differ in the last digit."""
     one, other = written_out(one), written_out(other)
     assert len(one) == len(other)
     np.testing.assert_allclose([t for t, _ in one], [t for t, _ in other], rtol=1e-12, atol=1e-9)

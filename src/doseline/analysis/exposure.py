@@ -72,7 +72,9 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     level = levels[name]
     if "dose_time" not in levels or "time" not in level.dims:
         raise InputError(
-            "there is no 'dose_time' or no dimension 'time'", place="levels", advice="give a Dataset from dl.simulate"
+            "there is no 'dose_time' or no dimension 'time'",
+            place="levels",
+            advice="give a Dataset from dl.simulate",
         )
     lone = "regimen" not in level.dims
     full = levels.expand_dims("regimen") if lone and "regimen" in levels.coords else levels
@@ -106,7 +108,9 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     data["interval_start"] = xr.DataArray(starts, dims=("regimen", "interval"), attrs=hours)
     data["interval_end"] = xr.DataArray(ends, dims=("regimen", "interval"), attrs=hours)
     coords = {key: value for key, value in full.coords.items() if "time" not in value.dims}
-    kept_attrs = {key: full.attrs[key] for key in ("model", "model_version", "doseline_version") if key in full.attrs}
+    kept_attrs = {
+        key: full.attrs[key] for key in ("model", "model_version", "doseline_version") if key in full.attrs
+    }
     result = xr.Dataset(data, {**coords, "interval": np.arange(1, starts.shape[1] + 1)})
     result.attrs = {**kept_attrs, "output": name, "method": METHOD}
     for beside in ("total_dose", "doses_taken"):

@@ -16,7 +16,7 @@ import numpy as np
 from doseline.dosing.amounts import SIZES, TOLERANCE, Sizes, doses_to_reach, in_mg
 from doseline.dosing.dose import LIMIT, Block, Dose, Target, repeated
 from doseline.dosing.grammar import Node, Source, Span, read_tree
-from doseline.dosing.items import DAY, Item, Reader
+from doseline.dosing.items import DAY, HOURS, Item, Reader
 from doseline.dosing.regimen import Regimen
 
 Entries = list[tuple[float, Dose]]
@@ -84,6 +84,9 @@ class Layout:
             start += placed.length
             until = placed.until
             self.check_count(sum(block.count for block in blocks), node)
+            if start > HOURS[1]:
+                advice = "write a shorter time, or fewer repeats"
+                self.source.refuse(node, f"the course reaches {start:g} h here", advice)
         return Course(tuple(blocks), start, until)
 
     def stage(self, node: Node) -> Stage | Course:
@@ -243,10 +246,7 @@ class Layout:
         """Refuse what cannot be done with an end that differs between subjects."""
         words = self.source.words(until)
         problem = f"'{words}' ends on a different day for each subject: {consequence}"
-        advice = (
-            "give doses and target in the same terms (both per kg, or both in mg), "
-            "or write a time, as in 'for 20 weeks'"
-        )
+        advice = "give doses and target both per kg or both in mg, or write a time, as in 'for 20 weeks'"
         self.source.refuse(until, problem, advice)
 
 

@@ -22,6 +22,10 @@ TIME = {
 }
 """Each unit of time in hours, as (multiply by, divide by)."""
 
+HOURS = (1e-9, 1e9)
+MILLIGRAMS = (1e-12, 1e12)
+"""What a text may ask for: far beyond any use, and far from where sums and products stop being finite."""
+
 DIVISORS = {"kg": "WT", "m2": "BSA", "m²": "BSA", "m^2": "BSA", "day": "day", "d": "day"}
 """What an amount can be divided by."""
 
@@ -97,7 +101,8 @@ class Reader:
                 advice = f"{unit} differ in length: write days or weeks, as in '4 weeks'"
             self.source.refuse(unit, f"'{unit}' is not a unit of time", advice)
         multiply, divide = TIME[unit.lower()]
-        return value * multiply / divide
+        span = (unit if number is None else number).start_pos, unit.end_pos
+        return self.reachable(value * multiply / divide, span, limits=HOURS, what="a time", unit="h")
 
     def amount(self, number: Node, unit: Node) -> tuple[float, str | None, bool]:
         """Milligrams, what they are per, and whether they are a daily amount."""
@@ -115,7 +120,17 @@ class Reader:
         if None in meant or len(set(meant)) < len(meant) or len(sizes) > 1:
             advice = "divide by kg or m2, by day, or by both: '0.5 mg/kg', '40 mg/day', '0.5 mg/kg/day'"
             self.source.refuse(unit, f"'{unit}' is not an amount that can be given", advice)
-        return milligrams(value, mass), sizes[0] if sizes else None, "day" in meant
+        span = number.start_pos, unit.end_pos
+        mg = self.reachable(milligrams(value, mass), span, limits=MILLIGRAMS, what="an amount", unit="mg")
+        return mg, sizes[0] if sizes else None, "day" in meant
+
+    def reachable(
+        self, value: float, span: Span, *, limits: tuple[float, float], what: str, unit: str
+    ) -> float:
+        if not limits[0] <= value <= limits[1]:
+            advice = f"write {what} from {limits[0]:g} to {limits[1]:g} {unit}"
+            self.source.refuse(span, f"'{self.source.words(span)}' is out of reach", advice)
+        return value
 
     def clock(self, token: Node) -> float:
         hour, minute = (int(part) for part in token.split(":"))
@@ -211,7 +226,7 @@ class Reader:
         known = {"once": 1, "twice": 2, "daily": 1, "weekly": 1}
         if words[0] in known:
             return known[words[0]], span
-        times = COUNTS.index(words[0]) + 1 if words[0] in COUNTS else int(words[0])
+        times = COUNTS.index(words[0]) + 1 if words[0] in COUNTS else int(min(float(words[0]), 1e9))
         if not 0 < times <= LIMIT:
             self.source.refuse(
                 node, f"{words[0]} times is no frequency", "write 'once daily' or 'three times daily'"

@@ -35,10 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Dose", "Regimen", "Target", "regimen"]
 
-ONLY_LAST = (
-    "nothing can be joined with it: give doses and target in the same terms (both per kg, or both in mg), "
-    "or end with 'for ...' or 'x ...'"
-)
+ONLY_LAST = "give doses and target both per kg or both in mg, or end with 'for 20 weeks' or 'x 14'"
+"""What to do where an end that differs between subjects is in the way."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,6 +6,7 @@ begins. The rows are tabulated once a subject for each distinct offset (a regula
 remains for each level is one multiplication a state.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -126,20 +127,24 @@ def walk_block(span, system, course, grid, out, solved, size):
     inputs, program = blank(course.time.shape[0], grid)
     state, scratch = np.empty((2, n)), np.empty((4, n * n))
     steps, tables = np.empty((0, n * n)), np.empty((0, 0, 0, 0))
-    planned = -1
+    planned = span[0]
+    first = True
     for row in range(span[0], span[1]):
         solved[row] = system.solvable[row]
         if solved[row]:
-            if planned < 0 or not same_plan(row, planned, course):
+            if first or not same_plan(row, planned, course):
                 write_program(list_inputs(row, course, inputs), inputs, grid, program)
                 steps = np.empty((program.size[1], n * n))
-                widest = program.width[: program.size[2]].max() if program.size[2] > 0 else 0
+                widest = 0
+                for t in range(program.size[2]):
+                    widest = max(widest, program.width[t])
                 tables = np.empty((program.size[2], out.shape[0], n, widest))
-                planned = row
+                planned, first = row, False
             fill_steps(system.rates[row], program, steps, scratch, size)
             fill_tables(row, system, grid, program, tables, scratch, size)
             state[:] = 0.0
             run_program(row, course, program, steps, tables, state, out, size)
-            solved[row] = np.isfinite(state[0]).all()
+            for i in range(n):
+                solved[row] = solved[row] and math.isfinite(state[0, i])
         if not solved[row]:
             out[:, row, :] = np.nan

@@ -41,6 +41,19 @@ def level_at(time, levels, first, t):
 
 
 @kernel
+def at_or_after(time, t):
+    """Index of the first time that is not before ``t``, by halving."""
+    low, high = 0, time.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if time[middle] < t:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
 def window(time, levels, span, jumps, out):
     """Exposure within ``span`` = (begin, end): ``out`` gets Cmax, Tmax after begin, Cmin, Cavg, AUC.
 
@@ -49,8 +62,7 @@ def window(time, levels, span, jumps, out):
     """
     begin, end = span
     points = time.shape[0]
-    first = np.searchsorted(time, begin)
-    last = np.searchsorted(time, end)
+    first, last = at_or_after(time, begin), at_or_after(time, end)
     out[:] = np.nan
     if first >= points or last >= points + 1 or (last == points and time[points - 1] < end) or end <= begin:
         return

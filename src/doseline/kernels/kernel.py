@@ -38,12 +38,13 @@ def kernel(function: Any = None, *, inline: str = "never") -> Any:
     """
     if function is None:
         return functools.partial(kernel, inline=inline)
-    options = {"nogil": True, "error_model": "numpy", "inline": inline}
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = _FOLDER
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": inline}
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = _FOLDER
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(**options, cache=True)(function)
     except (RuntimeError, OSError):
         return numba.njit(**options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before

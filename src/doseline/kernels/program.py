@@ -115,12 +115,13 @@ def list_inputs(row, course, inputs):
     for dose in range(course.taken[row]):
         kind = course.kind[dose]
         time, lag, duration = course.time[dose], course.lag[row, kind], course.duration[row, kind]
-        if duration > 0.0:
-            inflow, rate = course.inflow[kind], 1.0 / duration
-            count = enter(count, (time, lag, kind, rate, inflow, 1), inputs)
-            count = enter(count, (time, lag + duration, kind, -rate, inflow, -1), inputs)
-        else:
-            count = enter(count, (time, lag, kind, 1.0, course.target[kind], 0), inputs)
+        infused = duration > 0.0
+        # one call in a loop, for numba compiles a function anew for each literal it is called with
+        for end in range(2 if infused else 1):
+            delay = lag + end * duration
+            factor = (1 - 2 * end) / duration if infused else 1.0
+            place = course.inflow[kind] if infused else course.target[kind]
+            count = enter(count, (time, delay, kind, factor, place, (1 - 2 * end) * infused), inputs)
     return count
 
 
@@ -156,12 +157,13 @@ def write_program(count, inputs, grid, program):
     """Turn ``count`` inputs into segments; a subject without inputs has a program without segments."""
     points = grid.time.shape[0]
     segment, intervals, tables, running = 0, 0, 0, 0
-    k = points if count == 0 else points_before(grid, 0, inputs.nominal[0], inputs.delay[0])
-    program.size[3] = k
-    nominal, delay = 0.0, 0.0
-    if count > 0:
-        nominal, delay = inputs.nominal[0], inputs.delay[0]
+    k, nominal, delay = 0, 0.0, 0.0
+    program.size[3] = points
     for i in range(count):
+        if i == 0:
+            nominal, delay = inputs.nominal[0], inputs.delay[0]
+            k = points_before(grid, k, nominal, delay)
+            program.size[3] = k
         if k == points:
             break
         interval = (inputs.nominal[i] - nominal) + (inputs.delay[i] - delay)

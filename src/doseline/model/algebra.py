@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
+
+import numpy as np
 
 from doseline.model.tree import NEGATIVE, RULES, Apply, Name, Node, Number, names_in, written
 from doseline.units import Dimension
@@ -62,7 +65,11 @@ def _power(node: Apply, found: list[Dimension]) -> Dimension:
             f"in '{written(node)}', {_told(base, found[0])} and its exponent is not a number",
             "make the base a plain number, as in (WT / WT_STD) ** ALLO_CL",
         )
-    return found[0] ** _constant(exponent)
+    with np.errstate(all="ignore"):
+        power = _constant(exponent)
+    if not math.isfinite(power):
+        raise KindError(f"in '{written(node)}', the exponent is not finite", "an exponent is a plain number")
+    return found[0] ** power
 
 
 def _constant(node: Node) -> float:

@@ -79,7 +79,7 @@ def _complaint(entry: Any, schema: type[BaseModel], *, place: str, inside: str) 
 
 
 def _fields(schema: type[BaseModel], above: Sequence[str | int]) -> dict[str, str]:
-    """Keys that may stand at a spot of the schema, with their hints; none where it is no table of fixed keys."""
+    """Keys that may stand at a spot of the schema, with their hints; none where any key may stand."""
     for step in above:
         field = schema.model_fields.get(str(step))
         inner = (

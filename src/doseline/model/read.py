@@ -15,7 +15,7 @@ from doseline.model.validate import validate
 LARGEST = 1_000_000
 """Bytes of one file."""
 _MODEL, _STUDY = ".toml", ".study.toml"
-MOST_DOTS = 200
+MOST_DOTS = 100
 """Dots of one line: the TOML reader takes the square of the number of dots in a key."""
 
 

@@ -45,7 +45,8 @@ class Cohort:
     def __repr__(self) -> str:
         """A line a covariate would be long: the range of each."""
         ranges = ", ".join(
-            f"{name} {values.min():g}..{values.max():g}" + (f" {self.units[name]}" if self.units[name] else "")
+            f"{name} {values.min():g}..{values.max():g}"
+            + (f" {self.units[name]}" if self.units[name] else "")
             for name, values in self.covariates.items()
         )
         return f"Cohort({len(self)} subjects{': ' if ranges else ''}{ranges})"
@@ -53,7 +54,11 @@ class Cohort:
     def values(self, name: str, unit: str) -> np.ndarray:
         """Values of a covariate in ``unit``, shape (subject,)."""
         own = self.units[name]
-        return self.covariates[name] if own is None else self.covariates[name] * factor(own, unit, place=f"cohort {name}")
+        return (
+            self.covariates[name]
+            if own is None
+            else self.covariates[name] * factor(own, unit, place=f"cohort {name}")
+        )
 
 
 def cohort(people: Any = None, *, subject: Any = None, **covariates: Any) -> Cohort:
@@ -88,7 +93,9 @@ def cohort(people: Any = None, *, subject: Any = None, **covariates: Any) -> Coh
             subject = given.pop("ID", None)
     twice = sorted(set(given) & set(covariates))
     if twice:
-        raise InputError(f"{twice[0]} is given twice", place="cohort", advice="give it in the data frame or by name")
+        raise InputError(
+            f"{twice[0]} is given twice", place="cohort", advice="give it in the data frame or by name"
+        )
     given.update(covariates)
     read = {name: _read(name, value) for name, value in given.items()}
     values = {name: array for name, (array, _) in read.items()}
@@ -107,7 +114,9 @@ def _read(name: str, value: Any) -> tuple[np.ndarray, str | None]:
     numbers = np.asarray(read_quantity(_plain(value), unit or "1", place=place), dtype=np.float64)
     if numbers.ndim > 1:
         raise InputError(
-            f"found an array of shape {numbers.shape}", place=place, advice="give one value a subject: one dimension"
+            f"found an array of shape {numbers.shape}",
+            place=place,
+            advice="give one value a subject: one dimension",
         )
     if name in STANDARD_UNITS and (numbers <= 0).any():
         at = int(np.flatnonzero(numbers.ravel() <= 0)[0])
@@ -140,7 +149,9 @@ def _count(values: Mapping[str, np.ndarray], subject: Any) -> int:
         lengths["subject"] = len(_subjects(subject))
     for name, length in lengths.items():
         if length == 0:
-            raise InputError(f"{name} has no values", place="cohort", advice="a cohort needs at least one subject")
+            raise InputError(
+                f"{name} has no values", place="cohort", advice="a cohort needs at least one subject"
+            )
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InputError(
@@ -149,7 +160,9 @@ def _count(values: Mapping[str, np.ndarray], subject: Any) -> int:
             advice="give one value a subject for each covariate, or a single one for all subjects",
         )
     if not values and subject is None:
-        raise InputError("no covariates", place="cohort", advice="give at least one, such as cohort(WT=[50, 70])")
+        raise InputError(
+            "no covariates", place="cohort", advice="give at least one, such as cohort(WT=[50, 70])"
+        )
     return next(iter(lengths.values()), 1)
 
 

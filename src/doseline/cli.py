@@ -1,0 +1,115 @@
+"""The command line: ``doseline run``, ``doseline models``, ``doseline show``."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from doseline.errors import DoselineError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Plasma levels from doses. Start with `doseline run isotretinoin`.",
+    epilog="For research; not a basis for treating anyone.",
+)
+
+
+@app.command()
+def run(
+    study: Annotated[
+        str, typer.Argument(help="A study of the library, such as isotretinoin, or a file: my_study.toml")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; results/NAME if left out.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace results that are there.")] = False,
+) -> None:
+    """Run a study: simulate, print a table of exposure, write levels, tables and pictures."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    begin = time.perf_counter()
+    from doseline.show import results_table
+    from doseline.study import STEPS, read_study, run_study
+
+    plan = read_study(study)
+    folder = out or Path("results") / plan.name
+    console = _console()
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("reading", total=len(STEPS))
+
+        def show(step: str) -> None:
+            bar.update(task, description=step, completed=STEPS.index(step))
+
+        results = run_study(plan, folder, force=force, progress=show)
+    console.print(results_table(plan, results))
+    files = ", ".join(sorted(file.name for file in results.folder.iterdir() if not file.name.startswith(".")))
+    console.print(f"Written to {results.folder}: {files}", soft_wrap=True, highlight=False)
+    console.print(f"{time.perf_counter() - begin:.1f} s", style="dim", highlight=False)
+
+
+@app.command()
+def models() -> None:
+    """List the models and studies of the library."""
+    from rich.table import Table
+
+    from doseline.model.read import library, load_model, studies
+
+    table = Table("model", "version", "what it is", "parameters", box=None, pad_edge=False)
+    for name in library():
+        model = load_model(name)
+        table.add_row(name, model.version, model.title, str(len(model.parameters)))
+    console = _console()
+    console.print(table)
+    console.print(f"\nstudies to run: {', '.join(studies())}", highlight=False)
+    console.print(
+        "`doseline show MODEL` prints one; `doseline run STUDY` runs one.", style="dim", highlight=False
+    )
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help="A model of the library, or a file: my_model.toml")],
+    checks: Annotated[
+        bool, typer.Option("--checks", help="Compute the numbers that the model must give back.")
+    ] = False,
+) -> None:
+    """Print a model: values, units, where they come from, and what it must give back."""
+    from doseline.model.read import load_model
+    from doseline.show import check_table, model_tables
+
+    console, chosen = _console(), load_model(model)
+    for part in model_tables(chosen):
+        console.print(part, highlight=False, markup=False)
+    if checks:
+        console.print(check_table(chosen))
+    else:
+        console.print(
+            f"{len(chosen.checks)} numbers to give back; --checks computes them.",
+            style="dim",
+            highlight=False,
+        )
+
+
+def main() -> None:
+    """Entry point: mistakes in what was given are told in a sentence, with exit code 2."""
+    try:
+        app()
+    except DoselineError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        sys.exit(130)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # a pipe or a log has no width: take one that holds the tables
+    return Console(width=None if sys.stdout.isatty() else 120)

@@ -1,0 +1,102 @@
+"""Rows through the kernels: arrays of a model and of its schedules in, levels and a status for each row out."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import numpy as np
+
+from doseline.compile import Compiled, Values
+from doseline.errors import Status
+from doseline.kernels.drive import System, walk_block
+from doseline.kernels.program import Course, Grid
+from doseline.schedule import Schedule
+from doseline.times import even_step
+
+BLOCKS_A_THREAD = 8
+"""Work is cut finer than threads, so that no thread waits long for the last one."""
+
+
+def solve(
+    compiled: Compiled, covariates: Values, schedules: Sequence[Schedule], times: np.ndarray, *, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levels (schedule, output, subject, time) in the outputs' units, and status (schedule, subject)."""
+    infused = sorted({int(state) for plan in schedules for state in plan.infused})
+    subjects = len(schedules[0].taken)
+    system, sound = _system(compiled, covariates, infused, subjects=subjects)
+    courses = [_course(plan, infused, compiled) for plan in schedules]
+    usable = [np.where(sound, _dose_status(course), Status.BAD_PARAMETER) for course in courses]
+    levels, solved = _run_blocks(system, usable, courses, Grid(times, even_step(times)), threads)
+    status = np.empty(solved.shape, dtype=np.int8)
+    for position, able in enumerate(usable):
+        status[position] = np.where((able == Status.OK) & ~solved[position], Status.NOT_FINITE, able)
+    return levels, status
+
+
+def _run_blocks(
+    system: System, usable: Sequence[np.ndarray], courses: Sequence[Course], grid: Grid, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levels, and which rows ended with finite numbers, by threads that share no memory they write.
+
+    Threads of Python run kernels that hold no lock: unlike a pool of numba's own, this works from several threads at
+    once and in forked children.
+    """
+    outputs, subjects, n = system.weights.shape
+    levels = np.empty((len(courses), outputs, subjects, len(grid.time)))
+    solved = np.empty((len(courses), subjects), dtype=np.bool_)
+    block = max(1, -(-len(courses) * subjects // (threads * BLOCKS_A_THREAD)))
+    size = (0,) * n
+
+    def work(task: tuple[int, int]) -> None:
+        position, first = task
+        span = (first, min(first + block, subjects))
+        able = System(system.rates, system.weights, usable[position] == Status.OK)
+        walk_block(span, able, courses[position], grid, levels[position], solved[position], size)
+
+    tasks = list(product(range(len(courses)), range(0, subjects, block)))
+    if threads == 1 or len(tasks) == 1:
+        for task in tasks:
+            work(task)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, tasks))
+    return levels, solved
+
+
+def _system(
+    compiled: Compiled, covariates: Values, infused: Sequence[int], *, subjects: int
+) -> tuple[System, np.ndarray]:
+    """State matrices with a state for the rate of each infused one; and which subjects' are fit to be solved."""
+    rates, weights = compiled.system(compiled.parameters(covariates), subjects=subjects)
+    n = rates.shape[1]
+    between = rates * (1.0 - np.eye(n))
+    sound = (
+        np.isfinite(rates).all(axis=(1, 2))
+        & (between >= 0).all(axis=(1, 2))
+        & np.isfinite(weights).all(axis=(0, 2))
+    )
+    sound &= (rates.sum(axis=1) <= 1e-12 * np.abs(rates).max(axis=(1, 2), initial=0.0)[:, None]).all(axis=1)
+    wide = np.zeros((subjects, n + len(infused), n + len(infused)))
+    wide[:, :n, :n] = rates
+    for k, state in enumerate(infused):
+        wide[:, state, n + k] = 1.0
+    padded = np.concatenate([weights, np.zeros((*weights.shape[:2], len(infused)))], axis=2)
+    return System(wide.reshape(subjects, -1), padded, sound), sound
+
+
+def _course(plan: Schedule, infused: Sequence[int], compiled: Compiled) -> Course:
+    """A schedule for the kernels: the k-th infused state gets its rate from the k-th state behind the compartments."""
+    n = len(compiled.states)
+    inflow = {state: n + k for k, state in enumerate(infused)}
+    towards = np.array([inflow.get(int(state), 0) for state in plan.target], dtype=np.int64)
+    return Course(
+        plan.time, plan.kind, plan.target, towards, plan.amount, plan.lag, plan.duration, plan.taken, n
+    )
+
+
+def _dose_status(course: Course) -> np.ndarray:
+    fit = [
+        (np.isfinite(values) & (values >= 0)).all(axis=1)
+        for values in (course.amount, course.lag, course.duration)
+    ]
+    return np.where(np.logical_and.reduce(fit), Status.OK, Status.BAD_DOSE)

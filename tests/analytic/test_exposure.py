@@ -1,0 +1,136 @@
+"""Exposure against closed forms of the one-compartment model, and against windows worked out by hand."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import doseline as dl
+from doseline.kernels.exposure import area, between, windows
+
+KA, CL, V, DOSE, TAU = 0.9, 15.0, 200.0, 100.0, 12.0
+KE = CL / V
+
+
+def steady_state(t):
+    """Level [mg/L] `t` h after a dose at steady state: sums of geometric series of the two exponentials."""
+    scale = DOSE * KA / (V * (KA - KE))
+    return scale * (np.exp(-KE * t) / (1 - np.exp(-KE * TAU)) - np.exp(-KA * t) / (1 - np.exp(-KA * TAU)))
+
+
+@pytest.fixture(scope="module")
+def levels():
+    return dl.simulate(
+        "one-compartment-oral", "100 mg every 12 h for 4 weeks", meal=["fed", "fasted"], times="0.05 h"
+    )
+
+
+def test_area_at_steady_state_is_dose_over_clearance(levels):
+    """Truth: AUCtau = F dose / CL. A step h of linear-up trapezoids errs by (KA h)^2 / 12 = 2e-4 of the rising part."""
+    table = dl.exposure(levels).isel(interval=-1)
+    assert float(table["AUC"].sel(meal="fed")[0]) == pytest.approx(DOSE / CL, rel=1e-4)
+    assert float(table["AUC"].sel(meal="fasted")[0]) == pytest.approx(0.4 * DOSE / CL, rel=1e-4)
+    assert float(table["Cavg"].sel(meal="fed")[0]) == pytest.approx(DOSE / CL / TAU, rel=1e-4)
+
+
+def test_peak_and_trough_at_steady_state(levels):
+    """Truth: the closed form at its analytic maximum; the grid of 0.05 h misses a smooth peak by (h/2)^2 C''/2."""
+    ratio = KA * (1 - np.exp(-KE * TAU)) / (KE * (1 - np.exp(-KA * TAU)))
+    peak = np.log(ratio) / (KA - KE)
+    table = dl.exposure(levels).sel(meal="fed").isel(interval=-1, subject=0)
+    assert float(table["Tmax"]) == pytest.approx(peak, abs=0.025 + 1e-9)
+    assert float(table["Cmax"]) == pytest.approx(steady_state(peak), rel=2e-4)
+    # the trough is a grid point, and 4 weeks leave exp(-KE 672 h) = 1e-22 to steady state
+    assert float(table["Cmin"]) == pytest.approx(steady_state(TAU), rel=1e-11)
+
+
+def test_course_is_the_sum_of_its_intervals(levels):
+    """Truth: areas add up."""
+    table = dl.exposure(levels)
+    np.testing.assert_allclose(table["AUC"].sum("interval"), table["course_AUC"], rtol=1e-12)
+    np.testing.assert_allclose(table["Cmax"].max("interval"), table["course_Cmax"], rtol=0)
+
+
+def test_intervals_follow_the_doses():
+    """Truth: dose times written by hand; the shorter regimen is padded with NaN."""
+    levels = dl.simulate(
+        "one-compartment-oral",
+        {"two": "20 mg at 08:00 and 10 mg at 20:00 for 2 days", "one": "30 mg once daily x 2"},
+        times="1 h",
+    )
+    table = dl.exposure(levels)
+    assert table["interval_start"].sel(regimen="two").to_numpy().tolist() == [8.0, 20.0, 32.0, 44.0]
+    # the last interval ends when the next dose would be due, at 08:00 of the third day
+    assert table["interval_end"].sel(regimen="two").to_numpy().tolist() == [20.0, 32.0, 44.0, 56.0]
+    assert np.isfinite(table["AUC"].sel(regimen="two")).all()
+    assert np.isnan(table["interval_start"].sel(regimen="one").to_numpy()[2:]).all()
+    assert np.isnan(table["AUC"].sel(regimen="one").to_numpy()[..., 2:]).all()
+
+
+def test_trough_after_a_bolus_is_the_level_before_the_next_one():
+    """Truth: C(t) = C0 exp(-KE t): the level just before the next bolus, though the grid shows the one after it."""
+    time = np.arange(0.0, 25.0, 2.0)
+    after = np.where(time < 12, time, np.where(time < 24, time - 12, time - 24))
+    level = 10.0 * np.exp(-0.1 * after)
+    out = np.empty((1, 2, 5))
+    windows(time, level[None], np.array([[0.0, 12.0], [12.0, 24.0]]), True, out)
+    for cmax, tmax, cmin, cavg, auc in out[0]:
+        assert (cmax, tmax) == (10.0, 0.0)
+        assert cmin == pytest.approx(10.0 * np.exp(-1.2), rel=1e-12)
+        # log trapezoids are exact on an exponential
+        assert auc == pytest.approx(10.0 * (1 - np.exp(-1.2)) / 0.1, rel=1e-12)
+        assert cavg == pytest.approx(auc / 12.0, rel=1e-15)
+
+
+def test_pieces():
+    """Truth: the trapezoid while rising; (y0 - y1) dt / ln(y0 / y1) while falling; both meet as y1 -> y0."""
+    assert area(0.0, 1.0, 2.0, 3.0) == 4.0
+    assert area(0.0, 4.0, 2.0, 1.0) == pytest.approx(3.0 * 2.0 / np.log(4.0), rel=1e-15)
+    assert area(0.0, 1.0, 1.0, 0.0) == 0.5
+    near = np.array([area(0.0, 1.0, 1.0, 1.0 - gap) for gap in 10.0 ** -np.arange(1.0, 16.0)])
+    np.testing.assert_allclose(near, 1.0 - 10.0 ** -np.arange(1.0, 16.0) / 2, rtol=1e-3)
+    assert between(0.0, 4.0, 2.0, 1.0, 1.0) == pytest.approx(2.0, rel=1e-15)
+    assert between(0.0, 1.0, 2.0, 3.0, 0.5) == 1.5
+
+
+def test_windows_beyond_the_times_are_nan_and_say_why(levels):
+    """Truth: there is no level to read behind the last time."""
+    short = levels.sel(time=slice(0, 660))
+    table = dl.exposure(short)
+    assert np.isnan(table["AUC"].isel(interval=-1)).all()
+    assert np.isfinite(table["AUC"].isel(interval=-2)).all()
+    assert "NaN" in table.attrs["method"]
+
+
+def test_dimensions_do_not_matter(levels):
+    """Truth: the same numbers, chosen before or after."""
+    whole = dl.exposure(levels)
+    part = dl.exposure(levels.sel(meal="fasted"))
+    np.testing.assert_array_equal(part["AUC"], whole["AUC"].sel(meal="fasted"))
+    named = dl.simulate("one-compartment-oral", {"a": "100 mg every 12 h x 4"}, times="1 h")
+    one = dl.exposure(named.sel(regimen="a"))
+    assert "regimen" not in one["AUC"].dims
+    np.testing.assert_array_equal(one["AUC"], dl.exposure(named)["AUC"].sel(regimen="a"))
+
+
+def test_who_stops_early_has_no_later_intervals():
+    """Truth: 20 mg a day reach 1 mg/kg with dose 2 at 40 kg, dose 4 at 80 kg."""
+    levels = dl.simulate(
+        "one-compartment-oral", "20 mg once daily until 1 mg/kg", dl.cohort(WT=[40, 80]), times="1 h"
+    )
+    assert levels["doses_taken"].to_numpy().ravel().tolist() == [2, 4]
+    assert levels["total_dose"].to_numpy().ravel().tolist() == [40.0, 80.0]
+    assert float(levels["time"][-1]) == 96.0
+    kept = np.isfinite(dl.exposure(levels)["AUC"].to_numpy())
+    assert kept.sum(axis=-1).ravel().tolist() == [2, 4]
+
+
+def test_table_has_a_row_for_each_subject_and_condition(levels):
+    """Truth: the Dataset's own numbers, and F = 0.4."""
+    table = dl.exposure_table(levels)
+    assert len(table) == 2
+    ratio = table.set_index("meal")["AUC fed / this meal"]
+    assert ratio["fed"] == 1.0
+    assert ratio["fasted"] == pytest.approx(2.5, rel=1e-4)
+    assert table["total dose (mg)"].tolist() == [5600.0, 5600.0]
+    assert table["total dose (mg/kg)"].tolist() == [80.0, 80.0]
+    assert isinstance(levels, xr.Dataset)
