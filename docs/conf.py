@@ -1,5 +1,6 @@
 """Settings of the documentation: `python -m sphinx -W -b html docs docs/_build/html`."""
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -13,7 +14,8 @@ with (_docs.parent / "pyproject.toml").open("rb") as _file:
 project = _project["name"]
 author = "The doseline developers"
 copyright = "The doseline developers"
-version = release = _project["version"]
+_version_file = (_docs.parent / "src" / "doseline" / "version.py").read_text(encoding="utf-8")
+version = release = re.search(r'^__version__ = "(.+)"$', _version_file, re.MULTILINE)[1]
 
 extensions = [
     "myst_parser",

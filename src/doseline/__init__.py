@@ -9,6 +9,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from doseline.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from doseline.analysis.exposure import exposure as exposure
     from doseline.analysis.exposure import exposure_table as exposure_table
@@ -43,7 +45,6 @@ _WHERE = {
 ``import doseline`` costs nothing."""
 
 __all__ = list(_WHERE)
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -40,13 +40,17 @@ def run(
     folder = out or Path("results") / plan.name
     console = _console()
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=len(STEPS))
 
         def show(step: str) -> None:
             bar.update(task, description=step, completed=STEPS.index(step))
 
-        results = run_study(plan, folder, force=force, progress=show)
+        try:
+            results = run_study(plan, folder, force=force, progress=show)
+        except KeyboardInterrupt:  # here, because typer would end without a word
+            print(f"stopped; {folder} is as it was", file=sys.stderr)
+            raise typer.Exit(130) from None
     console.print(results_table(plan, results))
     files = ", ".join(sorted(file.name for file in results.folder.iterdir() if not file.name.startswith(".")))
     console.print(f"Written to {results.folder}: {files}", soft_wrap=True, highlight=False)
@@ -103,9 +107,6 @@ def main() -> None:
     except DoselineError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        sys.exit(130)
 
 
 def _console() -> Any:

@@ -108,16 +108,18 @@ class Compiled:
             raise InputError(
                 f"unknown meal '{meal}'", place=place, advice=f"'{chosen}' has no meals: leave it out"
             )
-        return Intake(
-            chosen_route, chosen, self._known(meal, meals, "meal", place) or next(iter(meals), None)
-        )
+        owner = f"formulation '{chosen}' of {model.name}"
+        settled = self._known(meal, meals, "meal", place, owner=owner) or next(iter(meals), None)
+        return Intake(chosen_route, chosen, settled)
 
-    def _known(self, name: str | None, known: Mapping[str, object], kind: str, place: str) -> str | None:
+    def _known(
+        self, name: str | None, known: Mapping[str, object], kind: str, place: str, *, owner: str = ""
+    ) -> str | None:
         if name is not None and name not in known:
             raise InputError(
                 f"unknown {kind} '{name}'",
                 place=place,
-                advice=did_you_mean(name, known, what=f"{self.model.name} has"),
+                advice=did_you_mean(name, known, what=f"{owner or self.model.name} has"),
             )
         return name
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.errors import InputError, Status
+from doseline.errors import InputError, Status, did_you_mean
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,6 +16,10 @@ DIMENSIONS = ("regimen", "formulation", "meal", "subject", "time")
 """Order of the dimensions of a level; those of which only one was asked for by name are left out."""
 SCHEMA = "1"
 """Rises when a Dataset of this version can not be read as one of the version before."""
+
+
+TOLD = ("schema", "model_name", "model", "changes", "regimens", "axes", "covariates", "on_failure")
+"""What the provenance of a Dataset holds, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ VARIABLES = {
     "dose_time": Variable(
         ("regimen", "dose"), "h", "time of each dose; NaN behind the last dose of a regimen"
     ),
-    "course_end": Variable(("regimen",), "h", "end of the last dosing interval: when the next dose would be due"),
+    "course_end": Variable(
+        ("regimen",), "h", "end of the last dosing interval: when the next dose would be due"
+    ),
 }
 """Variables beside the levels; every level has the dimensions above and the unit of its output."""
 
@@ -102,27 +108,51 @@ def build(
 
 def provenance(levels: "xr.Dataset") -> dict[str, Any]:
     """What a Dataset says of how it was made."""
+    refuse_other_than_dataset(levels)
+    place = "attrs['provenance']"
     text = levels.attrs.get("provenance")
     if not isinstance(text, str):
         raise InputError(
             "this Dataset does not say how it was made",
-            place="attrs['provenance']",
-            advice="give a Dataset from dl.simulate; arithmetic drops attrs unless xr.set_options(keep_attrs=True)",
+            place=place,
+            advice="give one from dl.simulate, with the attrs that it came with",
         )
-    told = json.loads(text)
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise InputError(f"found {text!r:.60}", place=place, advice="give a Dataset as dl.simulate made it")
     if told.get("schema") != SCHEMA:
         raise InputError(
             f"this Dataset has schema {told.get('schema')!r}",
-            place="attrs['provenance']",
+            place=place,
             advice=f"expected {SCHEMA!r}: read it with doseline {levels.attrs.get('doseline_version')}",
+        )
+    wanted = [key for key in TOLD if key not in told]
+    lost = [name for name in ("subject", "time", *told.get("covariates", ())) if name not in levels.coords]
+    if wanted or lost:
+        raise InputError(
+            f"'{wanted[0]}' is missing" if wanted else f"the coordinate '{lost[0]}' is missing",
+            place=place if wanted else "levels",
+            advice="give a Dataset as dl.simulate made it",
         )
     return dict(told)
 
 
+def refuse_other_than_dataset(levels: Any) -> None:
+    """A variable of a Dataset, a data frame or a path is not enough."""
+    if not (hasattr(levels, "data_vars") and hasattr(levels, "attrs")):
+        raise InputError(
+            f"found {type(levels).__name__}",
+            place="levels",
+            advice="give the whole Dataset from dl.simulate; xr.open_dataset(path) reads one from a file",
+        )
+
+
 def output_name(levels: "xr.Dataset", output: str | None = None) -> str:
     """Name of an output of the Dataset: the one asked for, or the first."""
-    from doseline.errors import did_you_mean
-
+    refuse_other_than_dataset(levels)
     known = [str(name) for name in levels.data_vars if "jumps_at_doses" in levels[name].attrs]
     if output is None and known:
         return known[0]

@@ -4,13 +4,12 @@ The one place that decides what happens at the same time: doses given together a
 and a grid point at the time of a dose shows the level after it (kernels/program.py counts the points on that rule).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from doseline.compile import Compiled, Values
-from doseline.dosing.dose import Dose
+from doseline.dosing.dose import Dose, Target
 from doseline.dosing.regimen import Regimen
 from doseline.errors import InputError
 from doseline.population.cohort import Cohort
@@ -42,6 +41,18 @@ def body_sizes(people: Cohort) -> dict[str, np.ndarray]:
     return {name: people.values(name, unit) for name, unit in BODY_SIZES.items() if name in people.covariates}
 
 
+def refuse_missing_sizes(regimen: Regimen, people: Cohort, *, place: str) -> None:
+    """Doses and targets per kg or per m2 need a cohort that has weights or surfaces."""
+    given: list[Dose | Target] = [dose for block in regimen.blocks for _, dose in block.pattern]
+    for each in [*given, *([regimen.until] if regimen.until else [])]:
+        if each.per is not None and each.per not in people.covariates:
+            raise InputError(
+                f"'{each}' needs {each.per}, and the cohort has none",
+                place=place,
+                advice=f"add {each.per} (in {BODY_SIZES[each.per]}) to the cohort",
+            )
+
+
 def course_end(regimen: Regimen, people: Cohort) -> float:
     """End of the last dosing interval: when the next dose would be due for whoever takes most. [h]"""
     last = max(regimen.blocks, key=lambda block: block.last)
@@ -59,8 +70,8 @@ def schedule(
 ) -> Schedule:
     """Times, amounts, lags and durations of every dose, for every subject.
 
-    ``regimen`` has its meals and formulations filled in; ``covariates`` are in coherent units; ``place`` is what
-    messages call this regimen.
+    ``regimen`` has its meals and formulations filled in and passed `refuse_missing_sizes`; ``covariates`` are in
+    coherent units; ``place`` is what messages call this regimen.
     """
     time, kind, doses = regimen.doses()
     sizes = body_sizes(people)
@@ -70,20 +81,9 @@ def schedule(
     for position, dose in enumerate(doses):
         intake = compiled.intake(route=dose.route, formulation=dose.formulation, meal=dose.meal, place=place)
         target[position], entry = compiled.entry(intake, covariates)
-        amount[:, position] = _milligrams(dose, sizes, place) * entry["bioavailability"]
+        milligrams = dose.amount if dose.per is None else dose.amount * sizes[dose.per]
+        amount[:, position] = milligrams * entry["bioavailability"]
         lag[:, position] = entry["lag"]
         duration[:, position] = entry["duration"] if dose.duration is None else dose.duration
     taken = np.ascontiguousarray(np.broadcast_to(regimen.doses_taken(**sizes), (count,)).astype(np.int64))
     return Schedule(time, kind, target, amount, lag, duration, taken)
-
-
-def _milligrams(dose: Dose, sizes: Mapping[str, np.ndarray], place: str) -> np.ndarray | float:
-    if dose.per is None:
-        return dose.amount
-    if dose.per not in sizes:
-        raise InputError(
-            f"a dose is given per {BODY_SIZES[dose.per]}, but the cohort has no {dose.per}",
-            place=place,
-            advice=f"add it: dl.cohort({dose.per}=[...])",
-        )
-    return dose.amount * sizes[dose.per]

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from doseline.model.spec import Formulation, Model
 from doseline.study import Results, Study
-from doseline.verify import check_model
+from doseline.verify import Outcome, check_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ RESULT_COLUMNS = ("Cmax (", "Cmin (", "Cavg (", "AUC (", "total dose (mg/kg)", "
 def model_tables(model: Model) -> Iterator[Any]:
     """A model as texts and tables: values, units, sources, structure, outputs, formulations."""
     yield f"{model.name} {model.version}: {model.title}"
-    yield f"{model.source.citation}\n{model.source.note or ''}"
+    yield "\n".join(filter(None, (model.source.citation, model.source.note)))
     parameters = _table("parameters", "name", "value", "unit", "status", "what and whence")
     for name, entry in model.parameters.items():
         parameters.add_row(
@@ -77,10 +77,24 @@ def check_table(model: Model) -> Table:
     for outcome in check_model(model):
         check = outcome.check
         verdict = "" if outcome.passed else "misses" if check.kind == "comparison" else "FAILS"
-        expected = f"{check.expect:.4g} {check.unit}".removesuffix(" 1")
-        miss = f"{100 * outcome.miss:+.1f} %"
-        rows.add_row(check.kind, check.name, expected, f"{outcome.value:.4g}", miss, check.within, verdict)
+        expected = f"{check.expect:g} {check.unit}".removesuffix(" 1")
+        rows.add_row(
+            check.kind, check.name, expected, _digits(outcome.value), _miss(outcome), check.within, verdict
+        )
     return rows
+
+
+def _digits(value: float) -> str:
+    """Four significant digits, whole numbers from 1000 on."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _miss(outcome: Outcome) -> str:
+    """How far off: in hours where the check allows hours, else in percent."""
+    # adding 0.0 turns a rounded -0.0 into 0.0
+    if outcome.check.within.endswith(" h"):
+        return f"{round(outcome.value - outcome.check.expect, 2) + 0.0:+.2f} h"
+    return f"{round(100 * outcome.miss, 1) + 0.0:+.1f} %"
 
 
 def results_table(study: Study, results: Results) -> Table:

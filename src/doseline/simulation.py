@@ -2,32 +2,35 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline import __version__
 from doseline.compile import ENGINE, Compiled
-from doseline.dataset import SCHEMA, Axis, Level, build, provenance
+from doseline.dataset import DIMENSIONS, SCHEMA, Axis, Level, build, provenance
 from doseline.dosing.regimen import Regimen, regimen
-from doseline.errors import STATUS, InputError, SolveError, Status
+from doseline.errors import STATUS, DoselineError, InputError, SolveError, Status, did_you_mean
 from doseline.model.read import load_model, read_model
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort, cohort
-from doseline.schedule import body_sizes, course_end, schedule
+from doseline.schedule import body_sizes, course_end, refuse_missing_sizes, schedule
 from doseline.solve import solve
 from doseline.times import read_times
+from doseline.version import __version__
 
 if TYPE_CHECKING:
     import xarray as xr
 
 SHOWN_FAILURES = 5
+MOST_THREADS = 256
+"""More would only wait for processors."""
 
 
 def simulate(
-    model: "Model | str",
+    model: "Model | str | Path",
     regimens: Any,
     people: Any = None,
     *,
@@ -41,7 +44,7 @@ def simulate(
 
     Parameters
     ----------
-    model : Model or str           A model, or the name of one in the library.
+    model : Model, str or Path     A model, the name of one in the library, or the path of a model file.
     regimens : Regimen, text, mapping of names to them, or list of them
     people : Cohort, data frame or mapping of covariates, optional
         One subject with the model's reference covariates where nothing is given.
@@ -67,16 +70,16 @@ def simulate(
     >>> levels["plasma"].dims, levels["plasma"].attrs["units"]
     (('subject', 'time'), 'ng/mL')
     """
-    chosen = load_model(model) if isinstance(model, str) else _model(model)
+    chosen = load_model(model) if isinstance(model, (str, Path)) else _model(model)
     if on_failure not in ("raise", "mark"):
         raise InputError(f"found {on_failure!r}", place="on_failure", advice="expected 'raise' or 'mark'")
     named = _regimens(regimens)
     crowd = _people(people, chosen)
-    axes = {
-        "regimen": Axis(tuple(named), isinstance(regimens, (Mapping, list, tuple))),
-        "formulation": _choice(formulation, "formulation", chosen.formulations),
-        "meal": _choice(meal, "meal", _meals(chosen)),
-    }
+    covariates_of(crowd, chosen)
+    swept = isinstance(regimens, (Mapping, list, tuple))
+    for name, course in named.items():
+        refuse_missing_sizes(course, crowd, place=f"regimen '{name}'" if swept else "regimen")
+    axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
     grid = read_times(times, end=max(course_end(course, crowd) for course in named.values()))
     return _run(chosen, named, crowd, axes, grid, on_failure=on_failure, threads=_threads(threads))
 
@@ -84,7 +87,12 @@ def simulate(
 def replay(levels: "xr.Dataset") -> "xr.Dataset":
     """Run a simulation again from what its Dataset says, also one read from a file; the result is identical.
 
-    A Dataset made by another version of doseline is run with this one, with a warning.
+    A Dataset made by another version of doseline is run with this one, with a warning. One that was cut down to some
+    regimens, meals, subjects or times gives these.
+
+    Raises
+    ------
+    InputError : the Dataset does not say how it was made, or has lost coordinates.
 
     >>> levels = simulate("isotretinoin", "80 mg once fed", times="6 h for 48 h")
     >>> replay(levels).identical(levels)
@@ -106,8 +114,13 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     )
     named = {name: Regimen.from_dict(plain) for name, plain in told["regimens"].items()}
     axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
-    grid = np.ascontiguousarray(levels["time"].to_numpy(), dtype=np.float64)
-    return _run(model, named, people, axes, grid, on_failure=told["on_failure"], threads=_threads(None))
+    grid = read_times(np.unique(levels["time"].to_numpy()), end=0.0)
+    again = _run(model, named, people, axes, grid, on_failure=told["on_failure"], threads=_threads(None))
+    kept = {
+        name: levels[name].to_numpy() for name in DIMENSIONS if name in again.dims and name in levels.coords
+    }
+    cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].to_numpy())}
+    return again.sel(cut) if cut else again
 
 
 def _run(
@@ -122,7 +135,7 @@ def _run(
 ) -> "xr.Dataset":
     """Schedules for every combination, the kernels over all rows, and the Dataset."""
     compiled = Compiled(model)
-    covariates = _covariates(model, people)
+    covariates = covariates_of(people, model)
     schedules = {}
     for name, course in regimens.items():
         for formulation, meal in product(
@@ -131,7 +144,10 @@ def _run(
             filled = course.with_(formulation=formulation, meal=meal)
             place = f"regimen '{name}'" if axes["regimen"].shown else "regimen"
             schedules[name, formulation, meal] = schedule(compiled, filled, people, covariates, place=place)
-    levels, status = solve(compiled, covariates, list(schedules.values()), times, threads=threads)
+    try:
+        levels, status = solve(compiled, covariates, list(schedules.values()), times, threads=threads)
+    except MemoryError:
+        raise _too_large(len(schedules), len(model.outputs), len(people), len(times)) from None
     shape = tuple(max(1, len(axes[name].labels)) for name in ("regimen", "formulation", "meal"))
     levels = levels.reshape(*shape, *levels.shape[1:])
     status = status.reshape(*shape, len(people))
@@ -167,7 +183,11 @@ def _run(
     }
     everyone = {"subject": Axis(tuple(people.subject), True), "time": Axis(tuple(times), True)}
     shown = {
-        name: (values, people.units[name] or model.covariates[name].unit)
+        # a number without a unit that the model does not know stays a plain number
+        name: (
+            values,
+            people.units[name] or (model.covariates[name].unit if name in model.covariates else "1"),
+        )
         for name, values in people.covariates.items()
     }
     return build(outputs, {**axes, **everyone}, _beside(regimens, people, status), shown, attrs)
@@ -221,24 +241,55 @@ def _model(model: Any) -> Model:
     )
 
 
+def _too_large(schedules: int, outputs: int, people: int, times: int) -> InputError:
+    size = 8 * schedules * outputs * people * times / 2**30
+    return InputError(
+        f"{schedules} combinations x {outputs} outputs x {people:,} subjects x {times:,} times take {size:,.1f} GiB",
+        place="simulate",
+        advice="there is not so much memory: give fewer times, or fewer subjects at once",
+    )
+
+
 def _regimens(regimens: Any) -> dict[str, Regimen]:
     if isinstance(regimens, Mapping):
-        named = {str(name): regimen(value) for name, value in regimens.items()}
+        named = {str(name): _regimen(value, f"regimen '{name}'") for name, value in regimens.items()}
+        if len(named) < len(regimens) or not all(name.strip() for name in named):
+            raise InputError(
+                f"the names are {[str(name) for name in regimens]}"[:200],
+                place="regimens",
+                advice="give every regimen a name of its own",
+            )
     elif isinstance(regimens, (list, tuple)):
-        read = [regimen(value) for value in regimens]
+        count = len(regimens)
+        read = [_regimen(value, f"regimen {at + 1} of {count}") for at, value in enumerate(regimens)]
         named = {value.text: value for value in read}
         if len(named) < len(read):
             raise InputError(
                 "two regimens read the same", place="regimens", advice="name them: {'first': ..., ...}"
             )
     else:
-        read_one = regimen(regimens)
+        read_one = _regimen(regimens, "regimen")
         named = {read_one.text: read_one}
     if not named:
         raise InputError(
             "there is no regimen", place="regimens", advice="give at least one, such as '40 mg once fed'"
         )
     return named
+
+
+def _regimen(given: Any, place: str) -> Regimen:
+    """One regimen; messages say which of several."""
+    if not isinstance(given, (str, Regimen)):
+        raise InputError(
+            f"found {repr(given).splitlines()[0]:.60} ({type(given).__name__})",
+            place=place,
+            advice="give a text such as '40 mg twice daily for 20 weeks', or what dl.regimen made of one",
+        )
+    try:
+        return regimen(given)
+    except DoselineError as error:
+        error.place = error.place.replace("regimen", place, 1) if error.place else place
+        raise
 
 
 def _people(people: Any, model: Model) -> Cohort:
@@ -250,37 +301,58 @@ def _people(people: Any, model: Model) -> Cohort:
     return people if isinstance(people, Cohort) else cohort(people)
 
 
-def _meals(model: Model) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(meal for known in model.formulations.values() for meal in known.meals))
+def choices(model: Model, *, formulation: Any, meal: Any) -> dict[str, Axis]:
+    """The axes of formulations and meals: those asked for, or the first ones of the model."""
+    meals = dict.fromkeys(meal for known in model.formulations.values() for meal in known.meals)
+    made = _choice(formulation, "formulation", model, model.formulations)
+    if formulation is None:
+        made = Axis(tuple(model.formulations)[:1], False)
+    eaten = _choice(meal, "meal", model, meals)
+    if meal is None:
+        # formulations that begin with different meals keep their own
+        firsts = {model.default_meal(label) for label in made.labels} - {None}
+        eaten = Axis(tuple(firsts) if len(firsts) == 1 else (), False)
+    return {"formulation": made, "meal": eaten}
 
 
-def _choice(given: Any, kind: str, known: Any) -> Axis:
-    """An axis from one name, a list of names, or nothing; the names are checked where doses meet the model."""
+def _choice(given: Any, kind: str, model: Model, known: Collection[str]) -> Axis:
+    """An axis from one name or a list of names."""
     if given is None:
-        return Axis(tuple(known)[:1], False)
-    if isinstance(given, str):
-        return Axis((given,), False)
-    labels = tuple(given) if isinstance(given, (Sequence, np.ndarray)) else ()
+        return Axis((), False)
+    one = isinstance(given, str)
+    labels = (given,) if one else tuple(given) if isinstance(given, (Sequence, np.ndarray)) else ()
     if not labels or not all(isinstance(label, str) for label in labels):
         raise InputError(
-            f"found {given!r:.60}",
+            f"found {repr(given).splitlines()[0]:.60}",
             place=kind,
-            advice=f"give a name, such as {kind}='...', or a list of names",
+            advice=f"give a name, such as {kind}='{next(iter(known), '...')}', or a list of names",
         )
+    for label in labels:
+        if label not in known:
+            raise InputError(
+                f"unknown {kind} '{label}'",
+                place=kind,
+                advice=did_you_mean(label, known, what=f"{model.name} has")
+                if known
+                else f"{model.name} has no {kind}s: leave it out",
+            )
     if len(set(labels)) < len(labels):
-        raise InputError(f"found {list(labels)}", place=kind, advice="give every name once")
-    return Axis(tuple(str(label) for label in labels), True)
+        raise InputError(
+            f"found {[str(label) for label in labels]}", place=kind, advice="give every name once"
+        )
+    return Axis(tuple(str(label) for label in labels), not one)
 
 
-def _covariates(model: Model, people: Cohort) -> dict[str, np.ndarray]:
+def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
     """The model's covariates in coherent units, shape (subject,)."""
     values = {}
     for name, known in model.covariates.items():
         if name not in people.covariates:
+            here = ", ".join(people.covariates)
             raise InputError(
-                f"the cohort has no {name}",
+                f"the cohort has no {name}{f', only {here}' if here else ''}",
                 place="cohort",
-                advice=f"{model.name} needs it: dl.cohort({name}=...) in {known.unit}",
+                advice=f"{model.name} needs it: add {name}, {known.label}, in {known.unit}, to the cohort",
             )
         values[name] = people.values(name, known.unit) * known.to_coherent
     return values
@@ -301,6 +373,6 @@ def _threads(threads: int | None) -> int:
     if threads is None:
         affinity = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity else os.cpu_count() or 1
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
         raise InputError(f"found {threads!r}", place="threads", advice="expected a whole number from 1 on")
-    return threads
+    return min(int(threads), MOST_THREADS)

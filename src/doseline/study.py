@@ -1,9 +1,10 @@
 """A study: one question put to one model, from a TOML file to a folder of results."""
 
-import tomllib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,19 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from doseline.analysis.exposure import exposure, exposure_table
+from doseline.compile import Compiled
 from doseline.dosing.regimen import Regimen, regimen
-from doseline.errors import DoselineError, InputError, Problem, StudyError, did_you_mean
+from doseline.errors import DoselineError, InputError, ModelError, Problem, StudyError, did_you_mean
 from doseline.folder import new_folder
-from doseline.model.complaints import complaints
+from doseline.model.complaints import complaints, found
 from doseline.model.entries import Entry, Real, Text
-from doseline.model.read import load_model, read_text, studies
+from doseline.model.read import library, load_model, read_text, read_toml, studies
 from doseline.model.spec import Model
-from doseline.population.cohort import Cohort, cohort
-from doseline.simulation import simulate
+from doseline.population.cohort import STANDARD_UNITS, Cohort, cohort
+from doseline.schedule import BODY_SIZES, refuse_missing_sizes
+from doseline.simulation import choices, covariates_of, simulate
+from doseline.times import read_times
+from doseline.units import factor, parse_unit, registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 """Called with the name of each step as it begins."""
+
+SECTIONS = ("study", "cohort", "regimens", "sweep")
+"""Of a study file."""
 
 STEPS = ("simulating", "exposure", "pictures", "writing")
 """What a run does, in order."""
@@ -80,7 +88,7 @@ class Study:
     head: Head
     model: Model
     people: Cohort
-    regimens: dict[str, Regimen]
+    regimens: Mapping[str, Regimen]
     sweep: Sweep
     text: str
 
@@ -106,18 +114,43 @@ def read_study(name_or_path: str | Path) -> Study:
     """
     name = str(name_or_path)
     shipped = studies()
-    if name in shipped:
+    if name in shipped and not isinstance(name_or_path, Path):
         return _parse(
             read_text(shipped[name]), name=name, place=f"models/{name}.study.toml", home=shipped[name].parent
         )
-    if not (name.endswith(".toml") or "/" in name or "\\" in name):
+    if not (isinstance(name_or_path, Path) or name.endswith(".toml") or "/" in name or "\\" in name):
+        if name in library():
+            raise InputError(
+                f"'{name}' is a model, not a study",
+                advice=f'`doseline show {name}` prints it; a study names it: [study] model = "{name}"',
+            )
+        near = did_you_mean(name, shipped, "studies")
         raise InputError(
             f"unknown study '{name}'",
-            advice=f"{did_you_mean(name, shipped, 'studies')}\na study of your own: give its file, such as {name}.toml",
+            advice=f"{near}\na study of your own: give its file, such as my_study.toml",
         )
     path = Path(name)
     stem = path.name.removesuffix(".toml").removesuffix(".study")
-    return _parse(read_text(path), name=stem, place=name, home=path.parent)
+    return _parse(_own_text(path, shipped), name=stem, place=name, home=path.parent)
+
+
+def _own_text(path: Path, shipped: Collection[str]) -> str:
+    """The text of a study file that does not come with doseline."""
+    if not os.path.isfile(path):
+        stem = path.name.removesuffix(".toml").removesuffix(".study")
+        raise InputError(
+            "this is a folder" if os.path.isdir(path) else "no such file",
+            place=str(path),
+            advice=f"`doseline run {stem}` runs the one that comes with doseline"
+            if stem in shipped
+            else f"give the path of a study file, or the name of a study: {', '.join(shipped)}",
+        )
+    try:
+        return read_text(path)
+    except ModelError as error:  # too large, or not a text
+        raise StudyError(
+            error.problem, place=str(path), advice=error.advice.replace("model", "study")
+        ) from None
 
 
 def run_study(
@@ -164,32 +197,97 @@ def run_study(
 def _parse(text: str, *, name: str, place: str, home: Path) -> Study:
     """From the text of a study file to a Study; every mistake is told at once."""
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tables = read_toml(text, place=place)
+    except ModelError as error:
+        raise StudyError(error.problem, place=place, advice=error.advice.replace("model", "study")) from None
+    if "parameters" in tables and "study" not in tables:
         raise StudyError(
-            f"this is not TOML: {error}", place=place, advice="look at that line: quotes, brackets, '='"
-        ) from None
+            "this is a model, not a study",
+            place=place,
+            advice=f'`doseline show {place}` prints it; a study names it: [study] model = "{Path(place).name}"',
+        )
     problems: list[Problem] = []
-    known = ("study", "cohort", "regimens", "sweep")
     for section in tables:
-        if section not in known:
+        if section not in SECTIONS:
             problems.append(
-                Problem(place, f"unknown section [{section}]", did_you_mean(section, known, "sections"))
+                Problem(place, f"unknown section [{section}]", did_you_mean(section, SECTIONS, "sections"))
             )
     head = _entry(Head, "study", tables, problems, place)
     sweep = _entry(Sweep, "sweep", tables, problems, place)
-    model = _attempt(problems, lambda: _model(head.model, home)) if head else None
+    if sweep is not None:
+        _attempt(problems, lambda: read_times(sweep.times, end=0.0), place=f"{place} [sweep] times")
+    model = _model(tables.get("study"), home, problems, place)
     people = _people(tables.get("cohort", {}), problems, place)
     regimens = _regimens(tables.get("regimens"), problems, place)
+    if model is not None:
+        _fit(model, people, regimens, sweep, problems, place)
     if problems or head is None or sweep is None or model is None or people is None:
         raise StudyError.collect(problems)
-    return Study(name, head, model, people, regimens, sweep, text)
+    read = {label: course for label, course in regimens.items() if course is not None}
+    return Study(name, head, model, people, read, sweep, text)
 
 
-def _model(name: str, home: Path) -> Model:
-    """A model of the library, or a file beside the study."""
+def _model(section: Any, home: Path, problems: list[Problem], place: str) -> Model | None:
+    """A model of the library, or a file beside the study, also where other keys of ``[study]`` are wrong."""
+    name = section.get("model") if isinstance(section, dict) else None
+    if not isinstance(name, str) or not name:
+        return None  # said where [study] is read
     beside = home / name
-    return load_model(beside if name.endswith(".toml") and beside.is_file() else name)
+    try:
+        return load_model(beside if name.endswith(".toml") and os.path.isfile(beside) else name)
+    except ModelError as error:
+        problems.extend(error.problems)
+    except DoselineError as error:
+        problem = f"model = '{name}': {error.problem}" if error.place else error.problem
+        problems.append(Problem(f"{place} [study]", problem, error.advice))
+    return None
+
+
+def _fit(
+    model: Model,
+    people: Cohort | None,
+    regimens: Mapping[str, Regimen | None],
+    sweep: Sweep | None,
+    problems: list[Problem],
+    place: str,
+) -> None:
+    """Do cohort, regimens and sweep go with the model? What could not be read has been told before."""
+    if people is not None:
+        known = [*model.covariates, *BODY_SIZES]
+        for name in people.covariates:
+            if name not in known:
+                problems.append(
+                    Problem(
+                        f"{place} [cohort]",
+                        f"{model.name} has no covariate '{name}'",
+                        did_you_mean(name, dict.fromkeys(known), "covariates and body sizes"),
+                    )
+                )
+        _attempt(problems, lambda: covariates_of(people, model), place=f"{place} [cohort]")
+    asked = {"formulation": sweep and sweep.formulation, "meal": sweep and sweep.meal}
+    before = len(problems)
+    for kind, given in asked.items():
+        read = partial(choices, model, **(dict.fromkeys(asked) | {kind: given}))
+        _attempt(problems, read, place=f"{place} [sweep] {kind}")
+    if len(problems) > before:
+        return
+    axes = choices(model, **asked)
+    pairs = list(product(axes["formulation"].labels or (None,), axes["meal"].labels or (None,)))
+    for name, course in regimens.items():
+        if course is not None:
+            where = f"{place} [regimens] '{name}'"
+            if people is not None:
+                _attempt(problems, partial(refuse_missing_sizes, course, people, place=where))
+            _attempt(problems, partial(_take, model, course, pairs, where))
+
+
+def _take(model: Model, course: Regimen, pairs: Collection[Any], place: str) -> None:
+    """Route, formulation and meal of every dose, looked up in the model."""
+    compiled = Compiled(model)
+    for formulation, meal in pairs:
+        for block in course.with_(formulation=formulation, meal=meal).blocks:
+            for _, dose in block.pattern:
+                compiled.intake(route=dose.route, formulation=dose.formulation, meal=dose.meal, place=place)
 
 
 def _entry(schema: Any, section: str, tables: dict[str, Any], problems: list[Problem], place: str) -> Any:
@@ -205,12 +303,12 @@ def _attempt(problems: list[Problem], read: Callable[[], Any], *, place: str = "
     try:
         return read()
     except DoselineError as error:
-        found = getattr(error, "problems", ()) or (Problem(error.place, error.problem, error.advice),)
-        problems.extend(Problem(place or each.place, each.problem, each.advice) for each in found)
+        told = getattr(error, "problems", ()) or (Problem(error.place, error.problem, error.advice),)
+        problems.extend(Problem(place or each.place, each.problem, each.advice) for each in told)
         return None
 
 
-def _regimens(section: Any, problems: list[Problem], place: str) -> dict[str, Regimen]:
+def _regimens(section: Any, problems: list[Problem], place: str) -> dict[str, Regimen | None]:
     where = f"{place} [regimens]"
     if not isinstance(section, dict) or not section:
         problems.append(
@@ -219,8 +317,12 @@ def _regimens(section: Any, problems: list[Problem], place: str) -> dict[str, Re
         return {}
     read = {}
     for name, text in section.items():
+        if not name.strip():
+            problems.append(
+                Problem(where, f"a regimen has no name: {found(text)}", 'write a name before the "="')
+            )
         if not isinstance(text, str):
-            problems.append(Problem(where, f"'{name}' is {text!r}", "expected a regimen in quotes"))
+            problems.append(Problem(where, f"'{name}' is {found(text)}", "expected a regimen in quotes"))
             continue
         read[name] = _attempt(problems, partial(regimen, text), place=f"{place} [regimens] '{name}'")
     return read
@@ -243,21 +345,24 @@ def _people(section: Any, problems: list[Problem], place: str) -> Cohort | None:
             problems.append(
                 Problem(
                     f"{place} [{where}]",
-                    f"found {given!r}",
+                    f"found {found(given)}",
                     'expected { from = ..., to = ..., count = ..., unit = "..." } or { values = [...], unit = "..." }',
                 )
             )
             continue
         entry = _entry(Listed if "values" in given else Range, where, {where: given}, problems, place)
         if entry is not None:
-            values[name] = _attempt(problems, partial(_with_unit, entry), place=f"{place} [{where}]")
-    if problems and any(value is None for value in values.values()):
+            values[name] = _attempt(problems, partial(_values, name, entry), place=f"{place} [{where}]")
+    if len(values) < len(section) or any(value is None for value in values.values()):
         return None
-    return _attempt(problems, lambda: cohort(values), place=f"{place} [cohort]") if values else None
+    return _attempt(problems, lambda: cohort(values), place=f"{place} [cohort]")
 
 
-def _with_unit(entry: Any) -> Any:
-    """Values as a quantity, so that the cohort sees the unit."""
-    from doseline.units import parse_unit, registry
-
-    return registry().Quantity(entry.values(), parse_unit(entry.unit))
+def _values(name: str, entry: Any) -> Any:
+    """Values in the covariate's standard unit; a quantity where it has none, so that the cohort sees the unit."""
+    if name in STANDARD_UNITS:
+        given = entry.values() * factor(entry.unit, STANDARD_UNITS[name])
+    else:
+        given = registry().Quantity(entry.values(), parse_unit(entry.unit))
+    cohort({name: given})  # so that a mistake is told with the covariate's own line
+    return given

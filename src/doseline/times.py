@@ -12,6 +12,8 @@ MOST = 50_000_000
 """More times than this in one grid are taken for a slip of the pen."""
 
 _FOR = re.compile(r"(?P<step>.+?)\s+(?:for|until|to)\s+(?P<end>.+)")
+_ONE = re.compile(r"\s*[-+]?[\d.]\S*(?:\s*[^\W\d]+)?\s*")
+"""What may be one time: a number, and a unit of one word."""
 _WAYS = "give a step such as '2 h', a step and an end such as '0.5 h for 72 h', or an array of hours"
 
 
@@ -37,18 +39,25 @@ def read_times(times: Any, *, end: float) -> np.ndarray:
         if match:
             return _grid(_hours(match["step"]), _hours(match["end"]))
         return _grid(_hours(times), end)
+    if np.ma.is_masked(times):
+        raise InputError("some times are masked", place="times", advice="give the others: times.compressed()")
     values = np.asarray(read_quantity(times, "h", place="times"), dtype=np.float64)
     if values.ndim == 0:
         if not hasattr(times, "units"):
             raise UnitError(f"found {times!r} without a unit", place="times", advice=_WAYS)
         return _grid(float(values), end)
-    if values.ndim > 1 or values.size == 0:
+    if values.ndim > 1:
         raise InputError(f"found an array of shape {values.shape}", place="times", advice=_WAYS)
+    if values.size == 0:
+        raise InputError("there are no times", place="times", advice=_WAYS)
     wrong = np.flatnonzero(np.diff(values) <= 0)
     if wrong.size:
         at = int(wrong[0])
+        before, after = float(values[at]), float(values[at + 1])
         raise InputError(
-            f"{values[at + 1]:g} h comes after {values[at]:g} h (positions {at + 1} and {at})",
+            f"{after:g} h is there twice (positions {at} and {at + 1})"
+            if before == after
+            else f"{before:.15g} h is followed by {after:.15g} h (positions {at} and {at + 1})",
             place="times",
             advice="give every time once, in ascending order: np.unique(times) does it",
         )
@@ -74,6 +83,9 @@ def even_step(times: np.ndarray) -> float:
 
 
 def _hours(text: str) -> float:
+    """One time of a text. [h]"""
+    if not _ONE.fullmatch(text):
+        raise InputError(f"found {text!r:.60}", place="times", advice=_WAYS)
     return float(read_quantity(text, "h", place="times", require_unit=True))
 
 
@@ -84,11 +96,11 @@ def _grid(step: float, end: float) -> np.ndarray:
     if not end >= 0:
         raise InputError(f"the end is {end:g} h", place="times", advice="expected an end of 0 h or later")
     # 7 h / 0.1 h must count 70 steps, though 7 / 0.1 is a little less than 70
-    count = int(end / step * (1.0 + 1e-12)) + 1
-    if count > MOST:
+    steps = end / step * (1.0 + 1e-12)
+    if steps >= MOST:
         raise InputError(
-            f"a step of {step:g} h up to {end:g} h makes {count:,} times",
+            f"a step of {step:g} h up to {end:g} h makes {steps:.3g} times",
             place="times",
-            advice=f"at most {MOST:,} are taken: is the unit right?",
+            advice=f"expected at most {MOST:,}: is the unit right?",
         )
-    return np.arange(count) * step
+    return np.arange(int(steps) + 1) * step

@@ -3,7 +3,8 @@
 Inside, all arithmetic is coherent: time in h, mass in mg (a body weight too), volume in L, amount of
 substance in mmol. A formula over coherent numbers gives a coherent number: no conversion stands in between.
 
-pint knows the units; it is imported on first use, for it takes a quarter of a second.
+pint knows the units. Setting up its registry takes half a second, so the units that nearly every model uses stand in a
+table here, checked against pint by a test, and pint is only asked about others and about quantities of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +47,34 @@ COMMON = (
 _PLAIN = {"", "1", "-", "dimensionless"}
 _COHERENT = {"mass": "mg", "volume": "L", "length": "dm", "time": "h", "substance": "mmol"}
 """Coherent unit of each kind; kinds not listed here keep the base unit of pint."""
+
+_MASS, _VOLUME, _LENGTH = ("mass", 1), ("length", 3), ("length", 1)
+_TIME, _SUBSTANCE = ("time", 1), ("substance", 1)
+_KNOWN: dict[str, tuple[tuple[str, int] | None, Fraction]] = {
+    "ng": (_MASS, Fraction(1, 10**6)),
+    "ug": (_MASS, Fraction(1, 1000)),
+    "mg": (_MASS, Fraction(1)),
+    "g": (_MASS, Fraction(1000)),
+    "kg": (_MASS, Fraction(10**6)),
+    "mL": (_VOLUME, Fraction(1, 1000)),
+    "dL": (_VOLUME, Fraction(1, 10)),
+    "L": (_VOLUME, Fraction(1)),
+    "cm": (_LENGTH, Fraction(1, 10)),
+    "m": (_LENGTH, Fraction(10)),
+    "s": (_TIME, Fraction(1, 3600)),
+    "min": (_TIME, Fraction(1, 60)),
+    "h": (_TIME, Fraction(1)),
+    "day": (_TIME, Fraction(24)),
+    "days": (_TIME, Fraction(24)),
+    "week": (_TIME, Fraction(168)),
+    "weeks": (_TIME, Fraction(168)),
+    "umol": (_SUBSTANCE, Fraction(1, 1000)),
+    "mmol": (_SUBSTANCE, Fraction(1)),
+    "1": (None, Fraction(1)),
+    "%": (None, Fraction(1, 100)),
+}
+"""Units that need no pint: kind, power, and factor to the coherent unit."""
+_TOKEN = re.compile(r"(\*\*[-+]?\d|\*|/|[A-Za-z]+|1|%)")
 
 _LONGEST = 80
 _UNIT = re.compile(
@@ -153,8 +183,35 @@ def _tidy(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def _common(tidy: str) -> tuple[Dimension, Fraction] | None:
+    """Kind of a tidy unit and its factor to the coherent one, or None where the table does not hold all of it."""
+    tokens = _TOKEN.findall(tidy)
+    if "".join(tokens) != tidy or len(tidy) > _LONGEST:
+        return None
+    kind, factor, sign, expected = Dimension(), Fraction(1), 1, True
+    for position, token in enumerate(tokens):
+        if expected:
+            if token not in _KNOWN:
+                return None
+            follower = tokens[position + 1] if position + 1 < len(tokens) else ""
+            power = sign * (int(follower[2:]) if follower.startswith("**") else 1)
+            own, size = _KNOWN[token]
+            kind = kind * Dimension.of([(own[0], float(own[1]))] if own else []) ** power
+            factor *= size**power
+            expected = False
+        elif token in ("*", "/"):
+            sign, expected = (1 if token == "*" else -1), True
+        elif not token.startswith("**") or tokens[position - 1].startswith("**"):
+            return None
+    return None if expected else (kind, factor)
+
+
+@lru_cache(maxsize=4096)
 def _dimension(tidy: str) -> Dimension | None:
     """Kind of a tidy unit, or None where pint knows no such unit."""
+    common = _common(tidy)
+    if common is not None:
+        return common[0]
     if len(tidy) > _LONGEST or not _UNIT.fullmatch(tidy):
         return None
     try:
@@ -167,6 +224,9 @@ def _dimension(tidy: str) -> Dimension | None:
 @lru_cache(maxsize=4096)
 def _factor(unit_from: str, unit_to: str) -> float:
     """Factor between two tidy units of the same kind; NaN where a zero point differs (temperatures)."""
+    one, other = _common(unit_from), _common(unit_to)
+    if one is not None and other is not None:
+        return float(one[1] / other[1])
     quantity = registry().Quantity
     if quantity(0.0, unit_from).to(unit_to).magnitude != 0.0:
         return math.nan

@@ -14,6 +14,7 @@ import pint
 import pytest
 import xarray as xr
 
+from doseline import units
 from doseline.errors import InputError, UnitError
 from doseline.units import (
     COMMON,
@@ -264,3 +265,22 @@ def test_pint_waits_until_it_is_needed():
     code = "import sys, doseline.units, doseline.errors; sys.exit('pint' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [*sorted(set(units._KNOWN) - {"1", "%"}), "ng/mL", "L/h", "mg*h/L", "ng/mL*h", "kg/m**2", "1/h", "mL/min", "mg/kg/day"],
+)
+def test_the_table_of_common_units_is_pints(unit):
+    """Truth: pint, for the kind and for the factor to the coherent unit."""
+    kind, factor = units._common(unit)
+    pint_unit = units.registry().parse_units(unit)
+    assert kind == units.Dimension.of((name.strip("[]"), power) for name, power in pint_unit.dimensionality.items())
+    there = units.registry().Quantity(1.0, pint_unit).to(kind.unit).magnitude
+    assert float(factor) == pytest.approx(there, rel=1e-14)
+
+
+@pytest.mark.parametrize("unit", ["mg//L", "mg**2**2", "*mg", "mg/", "mgL", "(mg)", "hh", "", "mg L"])
+def test_the_table_of_common_units_leaves_the_rest_to_pint(unit):
+    """Truth: none of these is a product or quotient of units in the table."""
+    assert units._common(unit) is None

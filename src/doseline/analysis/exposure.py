@@ -70,14 +70,9 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
 
     name = output_name(levels, output)
     level = levels[name]
-    if "dose_time" not in levels or "time" not in level.dims:
-        raise InputError(
-            "there is no 'dose_time' or no dimension 'time'",
-            place="levels",
-            advice="give a Dataset from dl.simulate",
-        )
+    _refuse_incomplete(levels, level)
     lone = "regimen" not in level.dims
-    full = levels.expand_dims("regimen") if lone and "regimen" in levels.coords else levels
+    full = levels.expand_dims("regimen") if lone else levels
     level = full[name].transpose("regimen", ..., "time")
     dims = level.dims[1:-1]
     starts, ends = _intervals(full)
@@ -164,6 +159,30 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     for name, values in columns.items():
         frame[name] = values.broadcast_like(shape).transpose(*keys).to_numpy().ravel()
     return frame.reset_index()
+
+
+def _refuse_incomplete(levels: "xr.Dataset", level: "xr.DataArray") -> None:
+    """What exposure needs beside the level, and that nobody multiplied it along with the level."""
+    advice = "give the Dataset as dl.simulate made it; .sel and .isel may cut it down"
+    for name in ("dose_time", "doses_taken", "course_end"):
+        if name not in levels:
+            raise InputError(f"there is no '{name}'", place="levels", advice=advice)
+    if "time" not in level.dims or "time" not in levels.coords:
+        raise InputError("the level has no times", place="levels", advice=advice)
+    time, taken = levels["time"].to_numpy(), levels["doses_taken"].to_numpy()
+    if not time.size or (np.diff(time) <= 0).any():
+        raise InputError(
+            "there are no times" if not time.size else "the times do not ascend",
+            place="levels",
+            advice="give at least one" if not time.size else "sort them: levels.sortby('time')",
+        )
+    most = levels.sizes.get("dose", 0)
+    if taken.size and not (taken.min() >= 1 and taken.max() <= most):
+        raise InputError(
+            f"doses_taken goes from {taken.min()} to {taken.max()}, and there are {most} doses",
+            place="levels",
+            advice="change single levels, as in levels['plasma'] * 2: arithmetic on a Dataset changes all of it",
+        )
 
 
 def _intervals(levels: "xr.Dataset") -> tuple[np.ndarray, np.ndarray]:

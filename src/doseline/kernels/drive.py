@@ -36,7 +36,7 @@ def fill_tables(row, system, grid, program, tables, scratch, size):
     """``weights . exp(A (offset + k step))`` for each distinct offset, as many columns as are read."""
     n = len(size)
     rates, weights = system.rates[row], system.weights
-    first, step = scratch[2], scratch[3]
+    first, step = scratch[5], scratch[6]
     if grid.step > 0.0:
         propagator(rates, grid.step, step, scratch, size)
     for t in range(program.size[2]):
@@ -125,7 +125,7 @@ def walk_block(span, system, course, grid, out, solved, size):
     """Levels of subjects ``span[0] .. span[1] - 1`` into ``out`` (output, subject, time); success into ``solved``."""
     n = len(size)
     inputs, program = blank(course.time.shape[0], grid)
-    state, scratch = np.empty((2, n)), np.empty((4, n * n))
+    state, scratch = np.empty((2, n)), np.empty((7, n * n))
     steps, tables = np.empty((0, n * n)), np.empty((0, 0, 0, 0))
     planned = span[0]
     first = True

@@ -34,34 +34,68 @@ def multiply(a, b, out, size):
 
 
 @kernel
-def propagator(matrix, t, out, scratch, size):
-    """``out = exp(matrix * t)`` for a finite Metzler ``matrix`` [1/h] and ``t`` >= 0 [h]; ``scratch`` is (2, n * n)."""
+def conserve(out, gone, loss, size):
+    """Scale the columns of conserved amounts so that what is still there and what has left add up to one.
+
+    A slow loss is a small number with all its digits in ``gone``, but a number close to 1 without them in ``out``; each
+    squaring would double that error.
+    """
     n = len(size)
+    for j in range(n):
+        if loss[j] >= 0.0:
+            total = gone[j]
+            for i in range(n):
+                total += out[i * n + j]
+            share = 1.0 / total
+            gone[j] *= share
+            for i in range(n):
+                out[i * n + j] *= share
+        else:
+            out[j * n + j] = 1.0
+
+
+@kernel
+def propagator(matrix, t, out, scratch, size):
+    """``out = exp(matrix * t)`` for ``t`` >= 0 [h]; ``scratch`` is (5, n * n).
+
+    ``matrix`` [1/h] is finite; each column belongs to an amount that moves on or leaves, or to the rate of an infusion,
+    which stays as it is (a row of zeros).
+    """
+    n = len(size)
+    shifted, power = scratch[0], scratch[1]
+    loss, gone, going = scratch[2], scratch[3], scratch[4]
     fastest = 0.0
     largest = 0.0
     for j in range(n):
         fastest = max(fastest, -matrix[j * n + j])
     for j in range(n):
-        column = fastest
+        column = 0.0
         for i in range(n):
             column += matrix[i * n + j]
-        largest = max(largest, column)
+        largest = max(largest, fastest + max(column, 0.0))
+        # below zero marks the rate of an infusion: what it adds to is not conserved
+        loss[j] = max(-column, 0.0) if column <= -1e-12 * matrix[j * n + j] else -1.0
     squarings = 0
     step = t
     while largest * step > 0.5 and squarings < 1100:
         step *= 0.5
         squarings += 1
-    shifted, power = scratch[0], scratch[1]
     for i in range(n):
         for j in range(n):
             shifted[i * n + j] = matrix[i * n + j] * step
             out[i * n + j] = 0.0
         shifted[i * n + i] = (matrix[i * n + i] + fastest) * step
         out[i * n + i] = 1.0
-    # Horner: I + S/1 (I + S/2 (I + S/3 ( ... )))
+        gone[i] = 0.0
+    # Horner: I + S/1 (I + S/2 (I + S/3 ( ... ))), with what leaves as one more row
     for term in range(TERMS, 0, -1):
-        multiply(shifted, out, power, size)
         share = 1.0 / term
+        for j in range(n):
+            total = fastest * gone[j]
+            for k in range(n):
+                total += loss[k] * out[k * n + j]
+            gone[j] = total * step * share
+        multiply(shifted, out, power, size)
         for i in range(n * n):
             out[i] = power[i] * share
         for i in range(n):
@@ -69,7 +103,18 @@ def propagator(matrix, t, out, scratch, size):
     decay = math.exp(-fastest * step)
     for i in range(n * n):
         out[i] *= decay
+    for j in range(n):
+        gone[j] *= decay
+    conserve(out, gone, loss, size)
     for _ in range(squarings):
+        for j in range(n):
+            total = gone[j]
+            for k in range(n):
+                total += gone[k] * out[k * n + j]
+            going[j] = total
         multiply(out, out, power, size)
         for i in range(n * n):
             out[i] = power[i]
+        for j in range(n):
+            gone[j] = going[j]
+        conserve(out, gone, loss, size)

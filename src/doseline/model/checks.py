@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field, model_validator
 
 from doseline.errors import InputError, did_you_mean
-from doseline.model.entries import STATUS_HINT, UNIT_HINT, Entry, Real, Status, Text, Unit
+from doseline.model.entries import STATUS_HINT, UNIT_HINT, Entry, Evidence, Real, Text, Unit
 from doseline.units import Dimension, dimension, read_quantity
 
 
@@ -64,7 +64,7 @@ class Check(Entry):
     unit: Unit = Field(description=UNIT_HINT)
     within: Text = Field(description='how near, such as "5 %" or "0.3 h"')
     source: Text = Field(description="where the number stands, in quotes")
-    status: Status = Field(description=STATUS_HINT)
+    status: Evidence = Field(description=STATUS_HINT)
 
     @model_validator(mode="after")
     def _readable(self) -> Check:

@@ -72,7 +72,8 @@ def _complaint(entry: Any, schema: type[BaseModel], *, place: str, inside: str) 
         return Problem(where, f"unknown key '{key}'", did_you_mean(key, fields))
     cause = entry.get("ctx", {}).get("error")
     if isinstance(cause, DoselineError):
-        return Problem(where, f"{key}: {cause.problem}" if key else cause.problem, cause.advice)
+        told = key or cause.place
+        return Problem(where, f"{told}: {cause.problem}" if told else cause.problem, cause.advice)
     expected = hint or _EXPECTED.get(entry["type"], lambda ctx: entry["msg"])(entry.get("ctx", {}))
     named = f"{key} = {found(entry['input'])}" if key else f"found {found(entry['input'])}"
     return Problem(where, named, f"expected {expected}")

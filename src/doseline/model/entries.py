@@ -45,7 +45,7 @@ Real = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
 Unit = Annotated[str, AfterValidator(parse_unit)]
 Formula = Annotated[InstanceOf[Expression], BeforeValidator(_formula)]
-Status = Literal["R", "R2", "D", "M", "assumption", "calibrated"]
+Evidence = Literal["R", "R2", "D", "M", "assumption", "calibrated"]
 """Where a number comes from: read, read in a copy, derived, from memory, assumed, fitted to the checks."""
 
 UNIT_HINT = 'a unit in quotes, such as "L/h", or "1" for a plain number'
@@ -111,7 +111,7 @@ class Parameter(Entry):
     unit: Unit = Field(description=UNIT_HINT)
     label: Text = Field(description="a few words in quotes")
     source: Text = Field(description="where the value comes from, in quotes")
-    status: Status = Field(description=STATUS_HINT)
+    status: Evidence = Field(description=STATUS_HINT)
 
     @model_validator(mode="after")
     def _possible(self) -> Parameter:

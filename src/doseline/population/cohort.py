@@ -44,12 +44,14 @@ class Cohort:
 
     def __repr__(self) -> str:
         """A line a covariate would be long: the range of each."""
-        ranges = ", ".join(
-            f"{name} {values.min():g}..{values.max():g}"
-            + (f" {self.units[name]}" if self.units[name] else "")
-            for name, values in self.covariates.items()
-        )
-        return f"Cohort({len(self)} subjects{': ' if ranges else ''}{ranges})"
+        told = []
+        for name, values in self.covariates.items():
+            low, high, unit = values.min(), values.max(), self.units[name]
+            told.append(
+                f"{name} {low:g}" + (f"..{high:g}" if low < high else "") + (f" {unit}" if unit else "")
+            )
+        count = "1 subject" if len(self) == 1 else f"{len(self)} subjects"
+        return f"Cohort({count}{': ' if told else ''}{', '.join(told)})"
 
     def values(self, name: str, unit: str) -> np.ndarray:
         """Values of a covariate in ``unit``, shape (subject,)."""
@@ -78,7 +80,7 @@ def cohort(people: Any = None, *, subject: Any = None, **covariates: Any) -> Coh
     >>> cohort(WT=np.linspace(40, 120, 81))
     Cohort(81 subjects: WT 40..120 kg)
     >>> cohort(WT="70 kg", AGE=[18, 25])
-    Cohort(2 subjects: WT 70..70 kg, AGE 18..25 year)
+    Cohort(2 subjects: WT 70 kg, AGE 18..25 year)
     """
     given: dict[str, Any] = {}
     if people is not None:
@@ -89,8 +91,13 @@ def cohort(people: Any = None, *, subject: Any = None, **covariates: Any) -> Coh
                 advice="give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each",
             )
         given = {str(name): column for name, column in dict(people).items()}
-        if subject is None:
-            subject = given.pop("ID", None)
+        if "ID" in given and subject is not None:
+            raise InputError(
+                "subjects are named twice",
+                place="cohort",
+                advice="give the column ID or subject=..., not both",
+            )
+        subject = given.pop("ID", subject)
     twice = sorted(set(given) & set(covariates))
     if twice:
         raise InputError(
@@ -108,10 +115,13 @@ def cohort(people: Any = None, *, subject: Any = None, **covariates: Any) -> Coh
 def _read(name: str, value: Any) -> tuple[np.ndarray, str | None]:
     """Values (subject,) or (), and the unit they are in."""
     place = f"cohort {name}"
+    value = _plain(value)
+    _refuse_words(name, value, place)
     unit = STANDARD_UNITS.get(name)
     if unit is None:
         unit = _own_unit(value, place)
-    numbers = np.asarray(read_quantity(_plain(value), unit or "1", place=place), dtype=np.float64)
+    _refuse_gaps(value, unit, place)
+    numbers = np.asarray(read_quantity(value, unit or "1", place=place), dtype=np.float64)
     if numbers.ndim > 1:
         raise InputError(
             f"found an array of shape {numbers.shape}",
@@ -129,8 +139,44 @@ def _read(name: str, value: Any) -> tuple[np.ndarray, str | None]:
 
 
 def _plain(value: Any) -> Any:
-    """A pandas column as the array in it."""
+    """A pandas column as the array in it, a masked array with its gaps as NaN."""
+    if isinstance(value, np.ma.MaskedArray):
+        return np.ma.filled(value.astype(np.float64), np.nan)
     return value.to_numpy() if hasattr(value, "to_numpy") else value
+
+
+def _refuse_words(name: str, value: Any, place: str) -> None:
+    """Columns such as "m" and "f": a covariate stands in formulas."""
+    words = value if isinstance(value, (list, tuple)) else [value] if isinstance(value, str) else ()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OUT":
+        words = value.ravel().tolist()
+    for word in words:
+        if isinstance(word, str) and not any(letter.isdigit() for letter in word):
+            raise InputError(
+                f"found {word!r:.60}",
+                place=place,
+                advice=f"expected a number in {STANDARD_UNITS[name]}"
+                if name in STANDARD_UNITS
+                else f"a covariate is a number: leave {name} out, or code it, such as 0 and 1",
+            )
+
+
+def _refuse_gaps(value: Any, unit: str | None, place: str) -> None:
+    """Missing and infinite values, told with their subject."""
+    if hasattr(value, "units"):
+        value = value.magnitude
+    try:
+        numbers = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return  # texts and quantities: whoever reads them looks
+    wrong = np.flatnonzero(~np.isfinite(numbers.ravel()))
+    if numbers.ndim and wrong.size:
+        at = int(wrong[0])
+        raise InputError(
+            f"found {numbers.ravel()[at]:g} (subject {at + 1} of {numbers.size})",
+            place=place,
+            advice=f"expected a finite number{f' in {unit}' if unit else ''}: fill it in, or leave the subject out",
+        )
 
 
 def _own_unit(value: Any, place: str) -> str | None:
@@ -167,14 +213,27 @@ def _count(values: Mapping[str, np.ndarray], subject: Any) -> int:
 
 
 def _subjects(subject: Any) -> np.ndarray:
-    ids = np.asarray(_plain(subject))
-    if ids.ndim != 1:
-        ids = ids.reshape(-1)
+    """Identifiers: an array of numbers, or of texts."""
+    place, own = "cohort subject", "give every subject an identifier of its own, a number or a text"
+    ids = np.atleast_1d(np.asarray(_plain(subject)))
+    if ids.ndim > 1:
+        raise InputError(f"found an array of shape {ids.shape}", place=place, advice=own)
+    listed = ids.tolist()
+    if ids.dtype.kind not in "iuU":
+        for at, each in enumerate(listed):
+            if isinstance(each, bool) or not isinstance(each, (int, float, str)) or each != each:
+                raise InputError(
+                    f"found {each!r:.60} (subject {at + 1} of {len(listed)})", place=place, advice=own
+                )
+    if all(isinstance(each, str) for each in listed):
+        ids = ids.astype(str)  # whatever kind of text pandas had: this one goes into every file
+    elif ids.dtype.kind not in "iuf":
+        raise InputError(
+            "found numbers and texts", place=place, advice="give all of them as texts, or all as numbers"
+        )
     found, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         raise InputError(
-            f"subject {found[counts > 1][0]!s} occurs {counts.max()} times",
-            place="cohort subject",
-            advice="give every subject an identifier of its own",
+            f"subject {found[counts > 1][0]!s} occurs {counts[counts > 1][0]} times", place=place, advice=own
         )
     return ids
