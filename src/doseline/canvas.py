@@ -1,4 +1,4 @@
-"""How pictures are drawn: colours, axes with plain numbers on them, lines and bands, legends, figures laid out in inches."""
+"""How pictures are drawn: colours, axes with plain numbers, lines and bands, legends, figures laid out in inches."""
 
 import textwrap
 from collections.abc import Sequence
@@ -6,12 +6,21 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 from matplotlib.transforms import ScaledTranslation
 
 from doseline.scene import DAY, WEEK, Scene, Sweep, Window
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito, https://jfly.uni-koeln.de/color/: told apart by people with any colour vision. One for each regimen."""
+"""Okabe and Ito, https://jfly.uni-koeln.de/color/: told apart with any colour vision. One for each regimen."""
 STYLES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))
 """One for each meal; from the second on the colour is lighter too."""
 DECADES = 1e-3
@@ -29,34 +38,53 @@ TICKS = {1.0: (1, 2, 3, 6, 12, 24), DAY: (1, 2, 7, 14), WEEK: (1, 2, 4, 8, 13, 2
 """Steps between ticks on an axis that counts so many hours as one."""
 MOST_MARKS = 60
 """More doses than this would make a black bar."""
+EXPLAINED = {
+    "band": "line: average of each day (or dosing interval); band: from its lowest to its highest level",
+    "average": "lines: average of each day (or dosing interval)",
+    "dose": "dose",
+}
+"""What a legend says beside the names of regimens and meals."""
 DPI, SMALL, GREY, PALE = 110, 8.5, "#444444", "#e4e4e4"
+
+LOOK: dict[Any, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.labelsize": SMALL,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "xtick.minor.size": 0,
+}
+"""Settings of matplotlib for axes of our own: set when they are made, which is faster than afterwards."""
 
 Limits = tuple[float, float]
 """Ends of the axis of levels; the lower one is above 0 where the axis is logarithmic."""
 
 
-def limits_of(values: np.ndarray, log: bool, *, room: float = 0.05) -> Limits | None:
-    """Limits that suit the values (..., time), with some room above them; None where there is nothing to show."""
-    able = np.isfinite(values) & (values > 0) if log else np.isfinite(values)
-    shown = values[able]
+def limits_of(parts: Sequence[np.ndarray], log: bool, *, room: float = 0.05) -> Limits | None:
+    """Limits that suit all values, with some room above them; None where there is nothing to show."""
+    able = [part[np.isfinite(part) & (part > 0) if log else np.isfinite(part)] for part in parts]
+    shown = np.concatenate(able)
     if not shown.size:
         return None
     high = float(shown.max())
     if not log:
         return 0.0, high * (1 + room) if high > 0 else 1.0
-    low = 0.8 * float(shown.min())
+    low = 0.7 * float(shown.min())
     if low < high / 200:
         # levels that rise from nothing would leave the picture to their first hours
         usual, half = np.quantile(shown, (0.05, 0.5))
         low = max(0.8 * float(usual), high * (DECADES if half > high * DECADES else DECADES**2))
-        peaks = np.where(able, values, 0.0).max(axis=-1)
-        low = max(min(low, float(np.min(peaks, where=peaks > 0, initial=high)) / 10), high * DECADES**2)
+        smallest = min(float(part.max()) for part in able if part.size)
+        low = max(min(low, smallest / 10), high * DECADES**2)
     low = min(low, high / 10)
     return low, high * (high / low) ** room * 1.05
 
 
 def draw_levels(axes: "Axes", scene: Scene, arms: Sequence[int], window: Window, limits: Limits) -> set[str]:
-    """Lines of some arms and marks of their doses; which of "band" and "dose" there are to explain."""
+    """Lines of some arms and marks of their doses; which of `EXPLAINED` there are.
+
+    Bands are drawn for one arm only: those of several would cover each other.
+    """
     extras = set()
     inside = scene.inside(window)
     time = scene.time[inside]
@@ -65,10 +93,11 @@ def draw_levels(axes: "Axes", scene: Scene, arms: Sequence[int], window: Window,
         x, level, colour = time, scene.levels[arm, meal, inside], _colour(arm, meal)
         daily = _daily(time, level, scene.doses[arm]) if window.days is None else None
         if daily:
-            extras.add("band")
+            extras.add("average" if len(arms) > 1 else "band")
             x, low, high, level = daily
-            low, high = np.maximum(low, limits[0] / 2), np.maximum(high, limits[0] / 2)
-            axes.fill_between(window.x(x), low, high, color=colour, alpha=0.22, lw=0)
+            if len(arms) == 1:
+                low, high = np.maximum(low, limits[0] / 2), np.maximum(high, limits[0] / 2)
+                axes.fill_between(window.x(x), low, high, color=colour, alpha=0.22, lw=0)
         axes.plot(window.x(x), level, color=colour, lw=widths[arm, meal], ls=STYLES[meal % len(STYLES)])
     sharing: dict[bytes, list[int]] = {}
     for arm in arms:
@@ -79,8 +108,10 @@ def draw_levels(axes: "Axes", scene: Scene, arms: Sequence[int], window: Window,
         if 0 < len(doses) <= MOST_MARKS:
             extras.add("dose")
             own = _colour(same[0], 0) if len(same) == 1 < len(arms) else GREY
-            heights = np.full(len(doses), 0.022 + 0.03 * row)
-            axes.plot(window.x(doses), heights, **_mark(own), transform=axes.get_xaxis_transform(), clip_on=False)
+            heights = np.full(len(doses), 0.026 + 0.034 * row)
+            axes.plot(
+                window.x(doses), heights, **_mark(own), transform=axes.get_xaxis_transform(), clip_on=False
+            )
     return extras
 
 
@@ -95,8 +126,8 @@ def draw_sweep(axes: "Axes", sweep: Sweep, limits: Limits) -> None:
         axes.plot(sweep.x, sweep.values[arm, meal], color=_colour(arm, meal), **style)
     level_axis(axes, limits)
     axes.grid(True, axis="x", color=PALE, lw=0.6)
-    axes.set_xlabel(sweep.xlabel, fontsize=SMALL)
-    axes.set_ylabel(sweep.ylabel, fontsize=SMALL)
+    axes.set_xlabel(sweep.xlabel)
+    axes.set_ylabel(sweep.ylabel)
 
 
 def _daily(time: np.ndarray, level: np.ndarray, doses: np.ndarray) -> tuple[np.ndarray, ...] | None:
@@ -111,7 +142,12 @@ def _daily(time: np.ndarray, level: np.ndarray, doses: np.ndarray) -> tuple[np.n
     edges = np.append(time[starts], time[-1])
     area = np.concatenate([[0.0], np.cumsum(np.diff(time) * (level[1:] + level[:-1]) / 2)])
     average = np.diff(np.interp(edges, time, area)) / np.diff(edges)
-    return (edges[1:] + edges[:-1]) / 2, np.minimum.reduceat(level, starts), np.maximum.reduceat(level, starts), average
+    return (
+        (edges[1:] + edges[:-1]) / 2,
+        np.minimum.reduceat(level, starts),
+        np.maximum.reduceat(level, starts),
+        average,
+    )
 
 
 def _widths(values: np.ndarray) -> np.ndarray:
@@ -119,22 +155,22 @@ def _widths(values: np.ndarray) -> np.ndarray:
     widths = np.full(values.shape[:2], 1.5)
     for arm, later in ((a, b) for a in range(len(values)) for b in range(a + 1, len(values))):
         same = np.isclose(values[arm], values[later], rtol=0.01, atol=0.0) & (values[arm] > 0)
-        widths[arm] += np.where(same.sum(axis=-1) > 0.1 * same.shape[-1], 2.2, 0.0)
+        widths[arm] += np.where(same.sum(axis=-1) > 0.1 * same.shape[-1], 1.8, 0.0)
     return widths
 
 
-def _colour(arm: int, meal: int) -> tuple[float, ...]:
-    white = 0.3 * min(meal, 2)
-    return tuple(part + (1 - part) * white for part in to_rgb(COLOURS[arm % len(COLOURS)]))
+def _colour(arm: int, meal: int) -> Any:
+    """Colour of an arm, lighter from the second meal on."""
+    return tuple(part + (1 - part) * 0.3 * min(meal, 2) for part in to_rgb(COLOURS[arm % len(COLOURS)]))
 
 
 def _mark(colour: Any) -> dict[str, Any]:
-    return {"ls": "", "marker": "^", "ms": 4.5, "mew": 0, "color": colour}
+    return {"ls": "", "marker": "^", "ms": 5.5, "mew": 0, "color": colour}
 
 
 # ---------------------------------------------------------------- axes
 def level_axis(axes: "Axes", limits: Limits, *, labels: bool = True) -> None:
-    """Scale, limits and few ticks with plain numbers; without ``labels`` lines stand for ticks, which take their time."""
+    """Scale, limits and few ticks with plain numbers; without ``labels`` lines stand for ticks, which cost time."""
     low, high = limits
     if low > 0:
         axes.set_yscale("log")
@@ -149,31 +185,37 @@ def level_axis(axes: "Axes", limits: Limits, *, labels: bool = True) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
     axes.set_ylim(low, high)
-    axes.hlines(ticks, 0, 1, transform=axes.get_yaxis_transform(), color=PALE, lw=0.6, zorder=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=SMALL, color=GREY, which="both")
+    _rule(axes, [((0, tick), (1, tick)) for tick in ticks], axes.get_yaxis_transform())
 
 
 def time_axis(axes: "Axes", window: Window, *, labels: bool = True) -> None:
     """Ticks at round times; whole days have a line at either end and their number in the middle."""
     first, last = window.x(window.start), window.x(window.end)
-    step = next((step for step in TICKS[window.unit] if (last - first) / step <= 8), np.ceil((last - first) / 8))
+    step = next(
+        (step for step in TICKS[window.unit] if (last - first) / step <= 8), np.ceil((last - first) / 8)
+    )
     by_day = window.days is not None and window.unit == DAY
     ticks = np.arange(first if by_day else np.ceil(first / step) * step, last * (1 + 1e-12), step)
     axes.set_xlim(first, last)
-    axes.vlines(ticks, 0, 1, transform=axes.get_xaxis_transform(), color=PALE, lw=0.6, zorder=0.5)
+    _rule(axes, [((tick, 0), (tick, 1)) for tick in ticks], axes.get_xaxis_transform())
     axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()) if labels else NullLocator())
     if not labels:
         return
-    axes.set_xlabel(window.label, fontsize=SMALL)
+    axes.set_xlabel(window.label)
     if not by_day:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         return
     days = [int(day) for day in ticks if day < last - 0.5]
     axes.xaxis.set_major_formatter(NullFormatter())
     axes.xaxis.set_minor_locator(FixedLocator([day + 0.5 for day in days]))
-    axes.xaxis.set_minor_formatter(FixedFormatter([f"day {day}" if len(days) < 5 else f"{day}" for day in days]))
-    axes.tick_params(axis="x", which="minor", length=0)
+    axes.xaxis.set_minor_formatter(
+        FixedFormatter([f"day {day}" if len(days) < 5 else f"{day}" for day in days])
+    )
+
+
+def _rule(axes: "Axes", lines: Sequence[Any], transform: Any) -> None:
+    """Pale lines behind the data."""
+    axes.add_artist(LineCollection(lines, colors=PALE, linewidths=0.6, zorder=0.5, transform=transform))
 
 
 def note(axes: "Axes", text: str) -> None:
@@ -184,20 +226,26 @@ def note(axes: "Axes", text: str) -> None:
 
 
 # ---------------------------------------------------------------- legends and figures
-def keys(arms: Sequence[str], meals: Sequence[str], extras: set[str] | frozenset[str] = frozenset()) -> list[Any]:
+def keys(
+    arms: Sequence[str], meals: Sequence[str], extras: set[str] | frozenset[str] = frozenset()
+) -> list[Any]:
     """What a legend explains: colours of several arms, line styles of meals that have names, bands, marks of doses."""
     found: list[Any] = []
     if len(arms) > 1:
-        found += [Line2D([], [], color=_colour(arm, 0), lw=2.5, label=wrap(name, 90)) for arm, name in enumerate(arms)]
+        found += [
+            Line2D([], [], color=_colour(arm, 0), lw=2.5, label=wrap(name, 90))
+            for arm, name in enumerate(arms)
+        ]
     for meal, name in enumerate(meals):
         if name:
             own = _colour(0, meal) if len(arms) == 1 else GREY
             found.append(Line2D([], [], color=own, lw=1.5, ls=STYLES[meal % len(STYLES)], label=name))
     if "band" in extras:
-        label = "line: average of each day (or dosing interval); band: from its lowest to its highest level"
-        found.append(Patch(color=GREY, alpha=0.25, lw=0, label=label))
+        found.append(Patch(color=GREY, alpha=0.25, lw=0, label=EXPLAINED["band"]))
+    if "average" in extras:
+        found.append(Line2D([], [], ls="", label=EXPLAINED["average"]))
     if "dose" in extras:
-        found.append(Line2D([], [], **_mark(GREY), label="dose"))
+        found.append(Line2D([], [], **_mark(GREY), label=EXPLAINED["dose"]))
     return found
 
 
@@ -206,7 +254,8 @@ def new_axes(entries: Sequence[Any]) -> "Axes":
     foot = 0.6 + legend_height(entries)
     figure = Figure(figsize=(8.0, 4.5 + foot), dpi=DPI)
     FigureCanvasAgg(figure)
-    return figure.add_axes((0.1, foot / (4.5 + foot), 0.87, 3.95 / (4.5 + foot)))
+    with rc_context(LOOK):
+        return figure.add_axes((0.1, foot / (4.5 + foot), 0.87, 3.95 / (4.5 + foot)))
 
 
 def finish(axes: "Axes", title: str, ylabel: str, entries: Sequence[Any]) -> "Axes":
@@ -216,7 +265,7 @@ def finish(axes: "Axes", title: str, ylabel: str, entries: Sequence[Any]) -> "Ax
         below = axes.transAxes + ScaledTranslation(0, -0.48, figure.dpi_scale_trans)
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": below}
         axes.legend(handles=entries, frameon=False, fontsize=SMALL, borderaxespad=0, borderpad=0, **place)
-    axes.set_ylabel(ylabel, fontsize=SMALL)
+    axes.set_ylabel(ylabel)
     axes.set_title(wrap(title, 80), fontsize=11, loc="left")
     return axes
 
@@ -236,7 +285,7 @@ def sheet(
     under: Sequence[float],
     foot: float = 0.42,
 ) -> tuple[Figure, list[list["Axes"]]]:
-    """A figure laid out in inches: columns with heads, rows with names and space under them, room for a legend below."""
+    """A figure laid out in inches: columns with heads, rows with names and space below, room for a legend."""
     left, right, lines = 0.85, 0.2, [wrap(head, int(panel[0] * 12.5)) for head in heads]
     title = wrap(title, 100)
     named = 0.28 if any(names) else 0.1
@@ -249,10 +298,13 @@ def sheet(
     cells: list[list[Axes]] = []
     for row, name in enumerate(names):
         bottom = height - top - (row + 1) * panel[1] - sum(under[:row])
-        figure.text(left / width, (bottom + panel[1] + 0.08) / height, name, fontsize=9, style="italic", color=GREY)
+        figure.text(
+            left / width, (bottom + panel[1] + 0.08) / height, name, fontsize=9, style="italic", color=GREY
+        )
         offsets = [left + column * (panel[0] + between) for column in range(len(heads))]
         size = (panel[0] / width, panel[1] / height)
-        cells.append([figure.add_axes((x / width, bottom / height, *size)) for x in offsets])
+        with rc_context(LOOK):
+            cells.append([figure.add_axes((x / width, bottom / height, *size)) for x in offsets])
         for x, line in zip(offsets, lines if row == 0 else (), strict=row == 0):
             at = 1 - (top - named) / height
             figure.text(x / width, at, line, fontsize=9.5, va="bottom", weight="bold", color=GREY)

@@ -63,12 +63,15 @@ class Axis:
 
 @dataclass(frozen=True)
 class Level:
-    """One output: values (regimen, formulation, meal, subject, time), its unit, label, and whether boluses enter it."""
+    """One output: values (regimen, formulation, meal, subject, time), unit and label.
+
+    ``jumps`` (regimen, formulation, meal) says where a bolus moves the level at once.
+    """
 
     values: np.ndarray
     units: str
     label: str
-    jumps: bool
+    jumps: np.ndarray
 
 
 def build(
@@ -87,8 +90,11 @@ def build(
 
     data: dict[str, Any] = {}
     for name, level in levels.items():
-        told = {"units": level.units, "long_name": level.label, "jumps_at_doses": int(level.jumps)}
+        told = {"units": level.units, "long_name": level.label, "jumps_at_doses": int(level.jumps.any())}
         data[name] = (DIMENSIONS, level.values, told)
+        if level.jumps.any():
+            label = f"a bolus moves {name} at once"
+            data[f"{name}_jumps"] = (DIMENSIONS[:3], level.jumps, {"units": "1", "long_name": label})
     for name, values in beside.items():
         row = VARIABLES[name]
         data[name] = (row.dims, values, {"units": row.units, "long_name": row.label})

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from doseline.errors import DoselineError, ResultError
@@ -72,7 +72,7 @@ def new_folder(path: Path | str, *, force: bool = False) -> Iterator[Path]:
         raise ResultError(problem, place=str(path), advice=f"{advice}; {left}") from error
     finally:
         if draft is not None:
-            _discard(draft)
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _refuse_existing(path: Path, *, force: bool) -> None:
@@ -117,16 +117,21 @@ def _put(draft: Path, path: Path, *, force: bool) -> None:
         shutil.rmtree(old.parent, ignore_errors=True)
 
 
-def _discard(draft: Path) -> None:
-    """Remove a folder, if it is still there.
+def reserve(path: Path, *, size: int) -> None:
+    """Raise OSError if a file of ``size`` bytes has no room at ``path``; leaves nothing there.
 
-    A file that HDF5 could not close on a full disk stays open until the process ends; HDF5 then tries once more to write
-    what is left, and crashes where that fails. Emptied before it is removed, the file has given its space back.
+    A netCDF file that ran out of space crashes the whole process when Python lets go of it, so it is better not begun.
     """
-    for file in draft.glob("*"):
-        with suppress(OSError):
-            os.truncate(file, 0)
-    shutil.rmtree(draft, ignore_errors=True)
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    allocate = getattr(os, "posix_fallocate", None)  # asks for a quota too; not on every system
+    if allocate is not None:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            try:
+                allocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                    raise  # others say that this kind of disk cannot reserve
 
 
 def _errno(error: BaseException | None) -> int | None:

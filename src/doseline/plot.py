@@ -1,7 +1,7 @@
 """Pictures of levels and of exposure: matplotlib Axes in and out, no window, nothing global.
 
-`course`, `meals` and `exposure` draw on one Axes. The functions that end in ``_picture`` lay out a whole Figure, linear and
-semi-log, and write a note where there is nothing to draw. Colours tell regimens apart, line styles meals.
+`course`, `meals` and `exposure` draw on one Axes. The functions that end in ``_picture`` lay out a whole Figure, linear
+and semi-log, and write a note where there is nothing to draw. Colours tell regimens apart, line styles meals.
 
 >>> import doseline as dl
 >>> levels = dl.simulate("isotretinoin", "40 mg twice daily for 6 weeks", times="1 h", meal=["fed", "fasted"])
@@ -57,7 +57,7 @@ def course(
 ) -> "Axes":
     """One subject's levels over the course or some days of it: a colour for each regimen, a line style for each meal.
 
-    A long course shows each day's average within a band from its lowest to its highest level.
+    A long course shows each day's average, for one regimen within a band from its lowest to its highest level.
 
     Parameters
     ----------
@@ -98,17 +98,26 @@ def meals(
     if regimen is not None:
         known = [str(name) for name in np.atleast_1d(levels["regimen"])] if "regimen" in levels.coords else []
         if regimen not in known:
-            raise InputError(f"unknown regimen '{regimen}'", place="regimen", advice=did_you_mean(str(regimen), known))
+            raise InputError(
+                f"unknown regimen '{regimen}'", place="regimen", advice=did_you_mean(str(regimen), known)
+            )
         levels = levels.isel(regimen=known.index(regimen)) if "regimen" in levels.dims else levels
     scene = read_scene(levels, output=output, subject=subject).first(1)
     window = scene.window(scene.last_days(0, count=2))
     averages = zip(scene.meals, scene.averages(0, window), strict=True)
-    named = [f"{meal}: {average:.3g} {scene.units} on average".removeprefix(": ") for meal, average in averages]
+    named = [
+        f"{meal}: {average:.3g} {scene.units} on average".removeprefix(": ") for meal, average in averages
+    ]
     return _levels(scene, [0], window, log, ax, named)
 
 
 def exposure(
-    table: "xr.Dataset", *, metric: str = "AUC", against: str = "WT", log: bool = False, ax: "Axes | None" = None
+    table: "xr.Dataset",
+    *,
+    metric: str = "AUC",
+    against: str = "WT",
+    log: bool = False,
+    ax: "Axes | None" = None,
 ) -> "Axes":
     """Exposure in the last complete dosing interval, or over the course, against a covariate.
 
@@ -138,7 +147,11 @@ def exposure(
 
 
 def course_picture(
-    levels: "xr.Dataset", *, output: str | None = None, subject: Any = None, days: tuple[int, int] | None = None
+    levels: "xr.Dataset",
+    *,
+    output: str | None = None,
+    subject: Any = None,
+    days: tuple[int, int] | None = None,
 ) -> "Figure":
     """The whole course above and some days of it below, linear and semi-log, a column for each regimen.
 
@@ -152,8 +165,7 @@ def course_picture(
     if days or scene.time[-1] - scene.time[0] > 4 * DAY:
         name = "Some days" if days else "Last days with doses"
         rows[name] = [scene.window(days or scene.last_days(arm, count=3)) for arm in arms]
-    limits = limits_of(scene.levels, False), limits_of(scene.levels, True)
-    figure, _ = _picture(scene, scene.title() + _left_out(scene, full), rows, limits)
+    figure, _ = _picture(scene, scene.title() + _left_out(scene, full), rows)
     return figure
 
 
@@ -162,15 +174,14 @@ def meals_picture(levels: "xr.Dataset", *, output: str | None = None, subject: A
     full = read_scene(levels, output=output, subject=subject)
     scene = full.first(MOST_PANELS)
     windows = [scene.window(scene.last_days(arm, count=2)) for arm in range(len(scene.arms))]
-    parts = [scene.levels[arm][:, scene.inside(window)] for arm, window in enumerate(windows)]
-    shown = np.concatenate([part.ravel() for part in parts])
     versus = f", {' against '.join(scene.meals)}" if len(scene.meals) > 1 else ""
-    limits = limits_of(shown, False, room=0.2), limits_of(shown, True, room=0.2)
     title = scene.title(versus) + _left_out(scene, full)
-    figure, panels = _picture(scene, title, {"Last days with doses": windows}, limits)
+    figure, panels = _picture(scene, title, {"Last days with doses": windows}, room=0.2)
     for arm, axes in panels:
         averages = scene.averages(arm, windows[arm])
-        told = ", ".join(f"{meal} {average:.3g}".strip() for meal, average in zip(scene.meals, averages, strict=True))
+        told = ", ".join(
+            f"{meal} {average:.3g}".strip() for meal, average in zip(scene.meals, averages, strict=True)
+        )
         ratio = f" ({averages[0] / averages[1]:.2g} : 1)" if len(averages) == 2 and averages[1] > 0 else ""
         text = f"average: {told} {scene.units}{ratio}"
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
@@ -183,9 +194,11 @@ def exposure_picture(table: "xr.Dataset", *, metric: str = "AUC", against: str =
     sweep = read_sweep(table, metric=metric, against=against)
     entries = keys(sweep.arms, sweep.meals)
     size = legend_height(entries)
-    figure, cells = sheet(sweep.title, ("linear", "semi-log"), ("",), panel=(4.6, 3.6), under=[0.5], foot=size)
+    figure, cells = sheet(
+        sweep.title, ("linear", "semi-log"), ("",), panel=(4.6, 3.6), under=[0.5], foot=size
+    )
     for log, axes in zip((False, True), cells[0], strict=True):
-        limits = limits_of(sweep.values, log)
+        limits = limits_of([sweep.values], log)
         if limits:
             draw_sweep(axes, sweep, limits)
         else:
@@ -198,7 +211,9 @@ def _levels(
 ) -> "Axes":
     """Some arms of a scene on one Axes."""
     shown = scene.levels[..., scene.inside(window)]
-    limits = _limits(shown, log, f"{scene.who} could not be solved" if shown.size else "no times in these days")
+    limits = _limits(
+        shown, log, f"{scene.who} could not be solved" if shown.size else "no times in these days"
+    )
     # room for the marks of doses and the band, which are known when they are drawn
     axes = ax or new_axes(keys(scene.arms, meal_names, {"dose", "band"}))
     level_axis(axes, limits)
@@ -209,12 +224,14 @@ def _levels(
 
 def _limits(values: np.ndarray, log: bool, reason: str) -> Limits:
     """Limits of an axis, or the reason why there are none."""
-    limits = limits_of(values, log)
+    limits = limits_of([values], log)
     if limits:
         return limits
-    if limits_of(values, False):
+    if limits_of([values], False):
         raise InputError("no value is above 0", place="log", advice="draw it with log=False")
-    raise InputError(reason, place="plot", advice="look at levels['status'], and at whether the times are close enough")
+    raise InputError(
+        reason, place="plot", advice="look at levels['status'], and at whether the times are close enough"
+    )
 
 
 def _left_out(scene: Scene, full: Scene) -> str:
@@ -222,7 +239,7 @@ def _left_out(scene: Scene, full: Scene) -> str:
 
 
 def _picture(
-    scene: Scene, title: str, rows: Mapping[str, Sequence[Window]], limits: tuple[Limits | None, Limits | None]
+    scene: Scene, title: str, rows: Mapping[str, Sequence[Window]], *, room: float = 0.05
 ) -> tuple["Figure", list[tuple[int, "Axes"]]]:
     """A panel for each row, scale and arm, and which arm each shows.
 
@@ -236,29 +253,30 @@ def _picture(
     else:
         names = [f"{row}, {scale}" for row in rows for scale in ("linear", "semi-log")]
         size = (max(2.3, 12.0 / len(arms)), 1.8)
-        under = ([0.4, 0.85] * len(rows))[:-1] + [0.5]
-        figure, cells = sheet(title, scene.arms, names, panel=size, between=0.18, under=under)
+        under = [*([0.4, 0.85] * len(rows))[:-1], 0.5]
+        figure, cells = sheet(title, scene.arms, names, panel=size, between=0.25, under=under)
     extras: set[str] = set()
     panels = []
     for row, windows in enumerate(rows.values()):
-        for log, chosen in enumerate(limits):
+        shown = [scene.levels[arm][:, scene.inside(windows[arm])] for arm in arms]
+        for log in (False, True):
+            limits = limits_of(shown, log, room=room)
             for arm in arms:
-                axes = cells[row][log] if lone else cells[2 * row + log][arm]
+                axes = cells[row][int(log)] if lone else cells[2 * row + int(log)][arm]
                 panels.append((arm, axes))
-                shown = scene.levels[arm][:, scene.inside(windows[arm])]
-                if chosen is None or not np.isfinite(shown).any():
-                    note(axes, _reason(shown, log))
+                if limits is None or not np.isfinite(shown[arm]).any():
+                    note(axes, _reason(shown[arm], log))
                     continue
-                level_axis(axes, chosen, labels=lone or arm == 0)
-                time_axis(axes, windows[arm], labels=lone or bool(log))
-                extras |= draw_levels(axes, scene, [arm], windows[arm], chosen)
+                level_axis(axes, limits, labels=lone or arm == 0)
+                time_axis(axes, windows[arm], labels=lone or log)
+                extras |= draw_levels(axes, scene, [arm], windows[arm], limits)
                 if lone or arm == 0:
-                    axes.set_ylabel(f"{wrap(scene.label, 24)}\n({scene.units})", fontsize=SMALL)
+                    axes.set_ylabel(f"{wrap(scene.label, 24)}\n({scene.units})")
     foot(figure, keys(scene.arms if lone else (), scene.meals, extras))
     return figure, panels
 
 
-def _reason(shown: np.ndarray, log: int) -> str:
+def _reason(shown: np.ndarray, log: bool) -> str:
     """Why a panel is empty."""
     if not shown.size:
         return "no times in these days"

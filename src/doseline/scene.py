@@ -105,7 +105,9 @@ class Scene:
             first, last = (int(day) for day in days if day == int(day))
         except (TypeError, ValueError):
             raise InputError(
-                f"found {days!r}", place="days", advice="give the first and the last day, counted from 1: days=(1, 3)"
+                f"found {days!r}",
+                place="days",
+                advice="give the first and the last day, counted from 1: days=(1, 3)",
             ) from None
         earliest, latest = int(self.time[0] // DAY) + 1, day_of(float(self.time[-1]))
         if not earliest <= first <= last <= latest:
@@ -116,7 +118,9 @@ class Scene:
             )
         begin = (first - 1) * DAY
         if last - first < 2:
-            return Window(begin, last * DAY, begin, 1.0, f"hours from the start of day {first}", (first, last))
+            return Window(
+                begin, last * DAY, begin, 1.0, f"hours from the start of day {first}", (first, last)
+            )
         return Window(begin, last * DAY, -DAY, DAY, "day of the course", (first, last))
 
 
@@ -152,7 +156,9 @@ def pretty(unit: Any) -> str:
 def read_scene(levels: "xr.Dataset", *, output: str | None, subject: Any) -> Scene:
     """One subject's rows of a Dataset from `simulate`."""
     if not hasattr(levels, "data_vars") or "time" not in levels.dims:
-        raise InputError("there are no levels over time", place="levels", advice="give the Dataset from dl.simulate")
+        raise InputError(
+            "there are no levels over time", place="levels", advice="give the Dataset from dl.simulate"
+        )
     name = output_name(levels, output)
     if "subject" in levels.dims:
         levels = levels.isel(subject=_position(levels, name, subject))
@@ -160,14 +166,16 @@ def read_scene(levels: "xr.Dataset", *, output: str | None, subject: Any) -> Sce
     who = f"subject {levels['subject'].item()}" if "subject" in levels.coords else "one subject"
     if "WT" in levels.coords:
         who += f", {levels['WT'].item():.4g} {levels['WT'].attrs.get('units', '')}".rstrip()
-    values = level.to_numpy().reshape(len(arms), len(meals), -1)
+    values = level.values.reshape(len(arms), len(meals), -1)
     solved = np.isfinite(values).any(axis=(1, 2))
     return Scene(
         label=str(level.attrs.get("long_name", name)),
         units=pretty(level.attrs.get("units", "")),
         who=who,
-        time=levels["time"].to_numpy().astype(np.float64),
-        arms=tuple(arm if well else f"{arm} (could not be solved)" for arm, well in zip(arms, solved, strict=True)),
+        time=levels["time"].values.astype(np.float64),
+        arms=tuple(
+            arm if well else f"{arm} (could not be solved)" for arm, well in zip(arms, solved, strict=True)
+        ),
         meals=meals,
         levels=values,
         doses=_doses(levels, len(arms)),
@@ -177,8 +185,8 @@ def read_scene(levels: "xr.Dataset", *, output: str | None, subject: Any) -> Sce
 def _doses(levels: "xr.Dataset", arms: int) -> tuple[np.ndarray, ...]:
     if "dose_time" not in levels:
         return (np.empty(0),) * arms
-    times = np.atleast_2d(levels["dose_time"].to_numpy())
-    taken = np.atleast_1d(levels["doses_taken"].to_numpy()) if "doses_taken" in levels else [None] * len(times)
+    times = np.atleast_2d(levels["dose_time"].values)
+    taken = np.atleast_1d(levels["doses_taken"].values) if "doses_taken" in levels else [None] * len(times)
     rows = [row[:count][np.isfinite(row[:count])] for row, count in zip(times, taken, strict=True)]
     return tuple(row for row in rows for _ in range(arms // len(rows)))
 
@@ -198,18 +206,20 @@ def _full(values: "xr.DataArray") -> tuple["xr.DataArray", tuple[str, ...], tupl
 
 def _position(levels: "xr.Dataset", name: str, subject: Any) -> int:
     """Where a subject stands; of those that were solved the one nearest to the median weight where none is named."""
-    labels = [str(label) for label in levels["subject"].to_numpy()]
+    labels = [str(label) for label in levels["subject"].values]
     if subject is not None:
         if str(subject) not in labels:
             raise InputError(
-                f"unknown subject '{subject}'", place="subject", advice=did_you_mean(str(subject), labels, "subjects")
+                f"unknown subject '{subject}'",
+                place="subject",
+                advice=did_you_mean(str(subject), labels, "subjects"),
             )
         return labels.index(str(subject))
-    ends = np.isfinite(levels[name].isel(time=-1).transpose("subject", ...).to_numpy()).reshape(len(labels), -1)
+    ends = np.isfinite(levels[name].isel(time=-1).transpose("subject", ...).values).reshape(len(labels), -1)
     solved = np.flatnonzero(ends.sum(axis=1) == ends.sum(axis=1).max())
     if "WT" not in levels.coords:
         return int(solved[len(solved) // 2])
-    weights = levels["WT"].to_numpy()
+    weights = levels["WT"].values
     return int(solved[np.argmin(np.abs(weights[solved] - np.median(weights)))])
 
 
@@ -228,20 +238,24 @@ def read_sweep(table: "xr.Dataset", *, metric: str, against: str) -> Sweep:
     if against not in covariates:
         advice = did_you_mean(str(against), covariates, "covariates")
         raise InputError(f"unknown covariate '{against}'", place="against", advice=advice)
-    values, arms, meals = _full(table[metric] if "subject" in table.dims else table[metric].expand_dims("subject"))
-    numbers = values.transpose("regimen", "formulation", "meal", "subject", ...).to_numpy()
+    values, arms, meals = _full(
+        table[metric] if "subject" in table.dims else table[metric].expand_dims("subject")
+    )
+    numbers = values.transpose("regimen", "formulation", "meal", "subject", ...).values
     base, over, each = metric.removeprefix("course_"), "over the whole course", ""
     if "interval" in values.dims:
         over = "in the last dosing interval"
-        numbers, length = _last_complete(numbers, np.atleast_2d(table["interval_end"] - table["interval_start"]))
+        numbers, length = _last_complete(
+            numbers, np.atleast_2d(table["interval_end"] - table["interval_start"])
+        )
         if base == "AUC" and np.nanmax(length, initial=0.0) > np.nanmin(length, initial=np.inf) * (1 + 1e-9):
             numbers, each = numbers * DAY / length, " per 24 h"
-    covariate = np.atleast_1d(covariates[against].to_numpy()).astype(np.float64)
+    covariate = np.atleast_1d(covariates[against].values).astype(np.float64)
     order = np.argsort(covariate, kind="stable")
     varying = sum(len(np.unique(value)) > 1 for value in covariates.values())
     what = WORDS.get(against, against)
     return Sweep(
-        title=f"{WORDS.get(base, base)} {over} against {what}",
+        title=f"{WORDS.get(base, base)} {over} against {what}" + (f"\n{arms[0]}" if len(arms) == 1 else ""),
         xlabel=f"{what} ({pretty(covariates[against].attrs.get('units', ''))})",
         ylabel=f"{base}{each} ({pretty(values.attrs.get('units', ''))})",
         x=covariate[order],

@@ -65,6 +65,13 @@ def course_end(regimen: Regimen, people: Cohort) -> float:
     return last.start + period * last.period + last.pattern[entry][0]
 
 
+def followed_until(regimen: Regimen, people: Cohort) -> float:
+    """End of the course and of its last dosing interval, whichever is later: a pause at the end counts. [h]"""
+    end = course_end(regimen, people)
+    # with a target that differs by subject, the length is only what the longest conceivable course would take
+    return end if regimen.until is not None else max(end, regimen.length)
+
+
 def schedule(
     compiled: Compiled, regimen: Regimen, people: Cohort, covariates: Values, *, place: str
 ) -> Schedule:

@@ -12,7 +12,7 @@ from doseline.verify import Outcome, check_model
 if TYPE_CHECKING:
     import pandas as pd
 
-RESULT_COLUMNS = ("Cmax (", "Cmin (", "Cavg (", "AUC (", "total dose (mg/kg)", "AUC ")
+RESULT_COLUMNS = ("interval (h)", "Cmax (", "Cmin (", "Cavg (", "AUC (", "total dose (mg/kg)", "AUC ")
 """Beginnings of the columns of the exposure table that are shown, in this order."""
 
 

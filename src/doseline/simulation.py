@@ -16,7 +16,7 @@ from doseline.errors import STATUS, DoselineError, InputError, SolveError, Statu
 from doseline.model.read import load_model, read_model
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort, cohort
-from doseline.schedule import body_sizes, course_end, refuse_missing_sizes, schedule
+from doseline.schedule import body_sizes, course_end, followed_until, refuse_missing_sizes, schedule
 from doseline.solve import solve
 from doseline.times import read_times
 from doseline.version import __version__
@@ -49,7 +49,7 @@ def simulate(
     people : Cohort, data frame or mapping of covariates, optional
         One subject with the model's reference covariates where nothing is given.
     times : "2 h", "0.5 h for 72 h", array [h] or pint quantity
-        A step reaches to the end of the last dosing interval. A time at which a dose is given shows the level after it.
+        A step reaches to the end of the longest course. A time at which a dose is given shows the level after it.
     meal, formulation : str or list of str, optional
         For doses that leave them open; the first of the model file where nothing is given.
     on_failure : "raise" or "mark"
@@ -80,7 +80,7 @@ def simulate(
     for name, course in named.items():
         refuse_missing_sizes(course, crowd, place=f"regimen '{name}'" if swept else "regimen")
     axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
-    grid = read_times(times, end=max(course_end(course, crowd) for course in named.values()))
+    grid = read_times(times, end=max(followed_until(course, crowd) for course in named.values()))
     return _run(chosen, named, crowd, axes, grid, on_failure=on_failure, threads=_threads(threads))
 
 
@@ -152,14 +152,14 @@ def _run(
     levels = levels.reshape(*shape, *levels.shape[1:])
     status = status.reshape(*shape, len(people))
     if on_failure == "raise" and status.any():
-        raise _failure(status, regimens, people, compiled.parameters(covariates))
-    entered = {int(state) for plan in schedules.values() for state in plan.target}
+        raise _failure(status, regimens, people, model, compiled.parameters(covariates))
+    entered = [{int(state) for state in plan.target} for plan in schedules.values()]
     outputs = {
         name: Level(
             values=levels[:, :, :, position],
             units=output.unit,
             label=output.label or name,
-            jumps=compiled.sees(name, entered),
+            jumps=np.array([compiled.sees(name, states) for states in entered]).reshape(shape),
         )
         for position, (name, output) in enumerate(model.outputs.items())
     }
@@ -211,25 +211,31 @@ def _beside(regimens: Mapping[str, Regimen], people: Cohort, status: np.ndarray)
 
 
 def _failure(
-    status: np.ndarray, regimens: Mapping[str, Regimen], people: Cohort, values: Mapping[str, Any]
+    status: np.ndarray,
+    regimens: Mapping[str, Regimen],
+    people: Cohort,
+    model: Model,
+    values: Mapping[str, Any],
 ) -> SolveError:
     """One sentence for all failed rows: how many, why, and the first of them with their parameters."""
     rows = np.argwhere(status)
     code = Status(int(status[tuple(rows[0])]))
     seen: dict[int, str] = {}
+    entries: dict[str, Any] = {**model.covariates, **model.parameters}
     for regimen_at, _, _, subject in rows:
         if int(subject) not in seen and len(seen) < SHOWN_FAILURES:
             own = ", ".join(
-                f"{name}={np.broadcast_to(value, (len(people),))[subject]:.4g}"
-                for name, value in values.items()
+                f"{name} {np.broadcast_to(values[name], (len(people),))[subject] / entry.to_coherent:.4g}"
+                + (f" {entry.unit}" if entry.unit != "1" else "")
+                for name, entry in entries.items()
             )
             name = list(regimens)[regimen_at]
-            seen[int(subject)] = f"subject {people.subject[subject]}, regimen '{name}': {own} (in h, mg, L)"
+            seen[int(subject)] = f"subject {people.subject[subject]}, regimen '{name}': {own}"
     lines = "\n  ".join(seen.values())
     return SolveError(
         f"{len(rows)} of {status.size} rows could not be solved: {STATUS[code].sentence}\n  {lines}",
         place="simulate",
-        advice=f"{STATUS[code].advice} on_failure='mark' keeps the other rows",
+        advice=f"{STATUS[code].advice}\non_failure='mark' keeps the other rows",
     )
 
 

@@ -67,15 +67,17 @@ def _system(
     compiled: Compiled, covariates: Values, infused: Sequence[int], *, subjects: int
 ) -> tuple[System, np.ndarray]:
     """State matrices with a state for the rate of each infused one; and which subjects' are fit to be solved."""
-    rates, weights = compiled.system(compiled.parameters(covariates), subjects=subjects)
-    n = rates.shape[1]
-    between = rates * (1.0 - np.eye(n))
-    sound = (
-        np.isfinite(rates).all(axis=(1, 2))
-        & (between >= 0).all(axis=(1, 2))
-        & np.isfinite(weights).all(axis=(0, 2))
-    )
-    sound &= (rates.sum(axis=1) <= 1e-12 * np.abs(rates).max(axis=(1, 2), initial=0.0)[:, None]).all(axis=1)
+    with np.errstate(all="ignore"):  # what overflows is told by its status
+        rates, weights = compiled.system(compiled.parameters(covariates), subjects=subjects)
+        n = rates.shape[1]
+        between = np.where(np.eye(n) > 0, 0.0, rates)
+        largest = np.abs(rates).max(axis=(1, 2), initial=0.0)[:, None]
+        sound = (
+            np.isfinite(rates).all(axis=(1, 2))
+            & (between >= 0).all(axis=(1, 2))
+            & np.isfinite(weights).all(axis=(0, 2))
+            & (rates.sum(axis=1) <= 1e-12 * largest).all(axis=1)
+        )
     wide = np.zeros((subjects, n + len(infused), n + len(infused)))
     wide[:, :n, :n] = rates
     for k, state in enumerate(infused):

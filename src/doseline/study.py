@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, PlainValidator, ValidationError
 
 from doseline.analysis.exposure import exposure, exposure_table
 from doseline.compile import Compiled
 from doseline.dosing.regimen import Regimen, regimen
 from doseline.errors import DoselineError, InputError, ModelError, Problem, StudyError, did_you_mean
-from doseline.folder import new_folder
+from doseline.folder import new_folder, reserve
 from doseline.model.complaints import complaints, found
 from doseline.model.entries import Entry, Real, Text
 from doseline.model.read import library, load_model, read_text, read_toml, studies
@@ -33,11 +33,24 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 """Called with the name of each step as it begins."""
 
+MOST = 50_000_000
+"""People in a study."""
+
 SECTIONS = ("study", "cohort", "regimens", "sweep")
 """Of a study file."""
 
 STEPS = ("simulating", "exposure", "pictures", "writing")
 """What a run does, in order."""
+
+
+def _names(given: Any) -> Any:
+    if all(isinstance(each, str) for each in (given if isinstance(given, list) else [given])):
+        return given
+    raise ValueError
+
+
+Names = Annotated[str | list[str] | None, PlainValidator(_names)]
+"""One name, or a list of names; whether the model knows them is seen later."""
 
 
 class Head(Entry):
@@ -53,7 +66,9 @@ class Range(Entry):
 
     start: Real = Field(alias="from", description="the first value, a number")
     stop: Real = Field(alias="to", description="the last value, a number")
-    count: int = Field(strict=True, ge=1, le=50_000_000, description="how many people, a whole number")
+    count: int = Field(
+        strict=True, ge=1, le=MOST, description=f"how many people, a whole number from 1 to {MOST}"
+    )
     unit: Text = Field(description='a unit in quotes, such as "kg"')
 
     def values(self) -> np.ndarray:
@@ -64,7 +79,7 @@ class Range(Entry):
 class Listed(Entry):
     """Values of a covariate, one a subject: ``{ values = [45, 62, 90], unit = "kg" }``."""
 
-    listed: list[Real] = Field(alias="values", min_length=1, description="numbers in brackets")
+    listed: list[Real] = Field(alias="values", description="numbers in brackets")
     unit: Text = Field(description='a unit in quotes, such as "kg"')
 
     def values(self) -> np.ndarray:
@@ -76,8 +91,8 @@ class Sweep(Entry):
     """``[sweep]``."""
 
     times: Text = Field(description='a step in quotes, such as "1 h"')
-    meal: Text | list[Text] | None = None
-    formulation: Text | list[Text] | None = None
+    meal: Names = Field(None, description='a meal in quotes, or a list of them: ["fed", "fasted"]')
+    formulation: Names = Field(None, description="a formulation in quotes, or a list of them")
 
 
 @dataclass(frozen=True)
@@ -189,6 +204,7 @@ def run_study(
             name = "exposure.png" if covariate == "WT" else f"exposure-{covariate}.png"
             plot.exposure_picture(windows, against=covariate).savefig(draft / name)
         progress("writing")
+        reserve(draft / "levels.nc", size=levels.nbytes + levels.nbytes // 50 + 2**18)
         levels.to_netcdf(draft / "levels.nc", engine="h5netcdf")
         (draft / "study.toml").write_text(study.text, encoding="utf-8")
     return Results(levels, table, folder)
@@ -238,8 +254,11 @@ def _model(section: Any, home: Path, problems: list[Problem], place: str) -> Mod
     except ModelError as error:
         problems.extend(error.problems)
     except DoselineError as error:
-        problem = f"model = '{name}': {error.problem}" if error.place else error.problem
-        problems.append(Problem(f"{place} [study]", problem, error.advice))
+        problem, advice = error.problem, error.advice
+        if error.place:
+            problem = f"model = '{name}': {problem}"
+            advice += "\na path starts at the folder of the study, or at the current one"
+        problems.append(Problem(f"{place} [study]", problem, advice))
     return None
 
 

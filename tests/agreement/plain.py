@@ -40,12 +40,14 @@ def state_matrix(flows, n):
     return matrix
 
 
-def advance(matrix, inflow, amounts, hours):
-    """Amounts ``hours`` later under constant ``inflow``; the inflow is one more column, fed by a state that stays 1."""
-    n = len(amounts)
-    wide = [[*(rate * hours for rate in matrix[i]), inflow[i] * hours] for i in range(n)] + [[0.0] * (n + 1)]
-    moved = expm(wide).tolist()
-    return [sum(moved[i][j] * amounts[j] for j in range(n)) + moved[i][n] for i in range(n)]
+def exponential(matrix, inflow, hours, known):
+    """exp of the matrix with the constant inflow as one more column; ``known`` keeps the ones computed before."""
+    key = (hours, *inflow)
+    if key not in known:
+        n = len(matrix)
+        wide = [[*matrix[i], inflow[i]] for i in range(n)] + [[0.0] * (n + 1)]
+        known[key] = expm([[rate * hours for rate in row] for row in wide]).tolist()
+    return known[key]
 
 
 def simulate(flows, n, doses, times):
@@ -56,13 +58,15 @@ def simulate(flows, n, doses, times):
     amounts = [0.0] * n
     now = min(changes | wanted)
     found = {}
+    known = {}
     for moment in sorted(changes | wanted):
         inflow = [0.0] * n
         for dose in doses:
             if dose.start <= now and moment <= dose.end and dose.duration > 0:
                 inflow[dose.into] += dose.F * dose.amount / dose.duration
         if moment > now:
-            amounts = advance(matrix, inflow, amounts, moment - now)
+            moved = exponential(matrix, inflow, moment - now, known)
+            amounts = [sum(moved[i][j] * amounts[j] for j in range(n)) + moved[i][n] for i in range(n)]
         for dose in doses:
             if dose.start == moment and dose.duration == 0:
                 amounts[dose.into] += dose.F * dose.amount

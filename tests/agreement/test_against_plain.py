@@ -98,7 +98,7 @@ def as_given(course, routes):
     return doses
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(body=bodies(), course=courses(), one=entries, two=entries, times=even | uneven | pieces)
 def test_agrees(body, course, one, two, times):
     n, flows = body

@@ -6,6 +6,30 @@ import xarray as xr
 
 import doseline as dl
 from doseline.kernels.exposure import area, between, windows
+from doseline.model.read import read_model
+
+IV_AND_ORAL = """
+name = "iv-and-oral"
+title = "one compartment, iv and oral"
+version = "1"
+[source]
+citation = "made for this test"
+[parameters]
+CL = { value = 5, unit = "L/h", label = "clearance", source = "chosen", status = "assumption" }
+V = { value = 50, unit = "L", label = "volume", source = "chosen", status = "assumption" }
+KA = { value = 1, unit = "1/h", label = "absorption", source = "chosen", status = "assumption" }
+[compartments]
+gut = { label = "gut" }
+central = { label = "central" }
+[flows]
+"gut -> central" = "KA"
+"central -> out" = "CL / V"
+[routes]
+oral = { into = "gut", label = "by mouth" }
+iv = { into = "central", label = "into a vein" }
+[outputs]
+plasma = { value = "central / V", unit = "mg/L", label = "plasma" }
+"""
 
 KA, CL, V, DOSE, TAU = 0.9, 15.0, 200.0, 100.0, 12.0
 KE = CL / V
@@ -72,7 +96,7 @@ def test_trough_after_a_bolus_is_the_level_before_the_next_one():
     after = np.where(time < 12, time, np.where(time < 24, time - 12, time - 24))
     level = 10.0 * np.exp(-0.1 * after)
     out = np.empty((1, 2, 5))
-    windows(time, level[None], np.array([[0.0, 12.0], [12.0, 24.0]]), True, out)
+    windows(time, level[None], np.array([[0.0, 12.0], [12.0, 24.0]]), np.array([True]), out)
     for cmax, tmax, cmin, cavg, auc in out[0]:
         assert (cmax, tmax) == (10.0, 0.0)
         assert cmin == pytest.approx(10.0 * np.exp(-1.2), rel=1e-12)
@@ -122,6 +146,34 @@ def test_who_stops_early_has_no_later_intervals():
     assert float(levels["time"][-1]) == 96.0
     kept = np.isfinite(dl.exposure(levels)["AUC"].to_numpy())
     assert kept.sum(axis=-1).ravel().tolist() == [2, 4]
+
+
+def test_only_a_bolus_into_the_output_jumps():
+    """Truth: the trough of an oral course is the level at the next dose, whatever else is in the Dataset."""
+    model = read_model(IV_AND_ORAL, place="iv-and-oral.toml")
+    course = {"oral": "100 mg every 12 h x 3", "iv": "100 mg by iv every 12 h x 3"}
+    levels = dl.simulate(model, course, times="3 h")
+    assert levels["plasma_jumps"].to_numpy().ravel().tolist() == [False, True]
+    both = dl.exposure(levels)
+    alone = dl.exposure(dl.simulate(model, course["oral"], times="3 h"))
+    np.testing.assert_array_equal(both["Cmin"].sel(regimen="oral"), alone["Cmin"])
+    # one compartment: C(12-) = sum of dose/V exp(-k (12 + 12 j)), exact by the log line through two points
+    trough = 100 / 50 * sum(np.exp(-0.1 * 12 * (j + 1)) for j in range(3))
+    assert float(both["Cmin"].sel(regimen="iv").isel(interval=2)[0]) == pytest.approx(trough, rel=1e-12)
+
+
+def test_unequal_doses_settle_day_by_day():
+    """Truth: after 4 weeks each interval repeats the one of the day before, though morning and evening differ."""
+    levels = dl.simulate("one-compartment-oral", "40 mg at 08:00 and 20 mg at 20:00 for 4 weeks", times="1 h")
+    table = dl.exposure_table(levels)
+    assert abs(table["change of AUC from the interval before (%)"]).max() < 1e-9
+
+
+def test_a_pause_at_the_end_is_followed():
+    """Truth: 1 week of doses and 2 of nothing are 504 h."""
+    levels = dl.simulate("one-compartment-oral", "40 mg twice daily for 1 week, then nothing for 2 weeks", times="1 h")
+    assert float(levels["time"][-1]) == 504.0
+    assert float(levels["course_end"][0] if levels["course_end"].ndim else levels["course_end"]) == 168.0
 
 
 def test_table_has_a_row_for_each_subject_and_condition(levels):

@@ -276,6 +276,7 @@ LONG = {
     "stiff, often": ({"KA": 20.0, "KE": 0.001}, 6.0, 560, "4 h"),
     "stiff, from time to time": ({"KA": 20.0, "KE": 0.001}, 168.0, 20, "4 h"),
     "bolus, almost no loss": ({"KE": 1e-5}, 12.0, 280, "4 h"),
+    "fast exchange, slow loss": ({"KA": 20.0, "K12": 20.0, "K21": 10.0, "KE": 0.001}, 168.0, 20, "4 h"),
     "deep compartment that gives little back": (
         {"KA": 1.1, "K12": 2.0, "K21": 0.002, "KE": 0.5}, 12.0, 280, "4 h",
     ),

@@ -31,6 +31,9 @@ METRICS = {
 }
 """In the order in which the kernel writes them."""
 
+LOOKED_BACK = 64
+"""Intervals among which the same time of day is looked for."""
+
 METHOD = (
     "highest and lowest sampled level, the ends of the window included; area linear up, logarithmic down; "
     "NaN where the times do not reach the end of the window, or the subject takes no dose at its start"
@@ -77,7 +80,8 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     dims = level.dims[1:-1]
     starts, ends = _intervals(full)
     time = np.ascontiguousarray(full["time"].to_numpy(), dtype=np.float64)
-    jumps = bool(level.attrs.get("jumps_at_doses", 0))
+    flag = full.get(f"{name}_jumps", xr.DataArray(False))
+    jumps = flag.broadcast_like(level.isel(time=0, drop=True)).transpose(*level.dims[:-1]).to_numpy()
     inside = np.full((*level.shape[:-1], starts.shape[1], len(METRICS)), np.nan)
     course = np.full((*level.shape[:-1], 1, len(METRICS)), np.nan)
     for position in range(level.sizes["regimen"]):
@@ -86,10 +90,11 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
         edges = np.stack([starts[position], ends[position]], axis=1)
         kept = np.isfinite(edges).all(axis=1)
         found = np.empty((len(flat), int(kept.sum()), len(METRICS)))
-        windows(time, flat, edges[kept], jumps, found)
+        jumping = np.ascontiguousarray(jumps[position]).ravel()
+        windows(time, flat, edges[kept], jumping, found)
         inside[position][..., kept, :] = found.reshape(*values.shape[:-1], *found.shape[1:])
         whole = np.empty((len(flat), 1, len(METRICS)))
-        windows(time, flat, np.array([[time[0], time[-1]]]), jumps, whole)
+        windows(time, flat, np.array([[time[0], time[-1]]]), jumping, whole)
         course[position] = whole.reshape(*values.shape[:-1], *whole.shape[1:])
     untaken = xr.DataArray(starts, dims=("regimen", "interval")) > _last_dose(full) * (1 + 1e-12)
     units = str(level.attrs.get("units", ""))
@@ -132,14 +137,15 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     keys = [name for name in ("regimen", "formulation", "meal", "subject") if name in table.coords]
     full = table.expand_dims([name for name in keys if name not in table.dims])
     complete = full["AUC"].notnull()
-    last = (complete * full["interval"]).max("interval")
+    last = (complete * full["interval"]).max("interval").clip(min=1)
     chosen = full.where(full["interval"] == last).max("interval")
     columns: dict[str, Any] = {}
     for metric in METRICS:
         columns[f"{metric} ({full[metric].attrs['units']})"] = chosen[metric]
+    columns["interval (h)"] = chosen["interval_end"] - chosen["interval_start"]
     columns["interval start (h)"] = chosen["interval_start"]
     columns["interval end (h)"] = chosen["interval_end"]
-    before = full["AUC"].where(full["interval"] == last - 1).max("interval")
+    before = full["AUC"].where(full["interval"] == _earlier(table).sel(interval=last)).max("interval")
     columns["change of AUC from the interval before (%)"] = 100 * (chosen["AUC"] / before - 1)
     columns[f"course AUC ({full['AUC'].attrs['units']})"] = full["course_AUC"]
     columns[f"course Cmax ({full['Cmax'].attrs['units']})"] = full["course_Cmax"]
@@ -197,6 +203,24 @@ def _intervals(levels: "xr.Dataset") -> tuple[np.ndarray, np.ndarray]:
         filled[0, position, : len(starts)] = starts
         filled[1, position, : len(ends)] = ends
     return filled[0], filled[1]
+
+
+def _earlier(table: "xr.Dataset") -> "xr.DataArray":
+    """For each interval the last one before it that starts at the same time of day, else the one before: its number.
+
+    A day of unequal doses is at steady state when each of its intervals is like the one of the day before.
+    """
+    given = table["interval_start"].transpose(..., "interval")
+    starts = given.to_numpy().reshape(-1, given.sizes["interval"])
+    number = np.arange(1, starts.shape[1] + 1)
+    earlier = np.broadcast_to(number - 1, starts.shape).copy()
+    found = np.zeros(starts.shape, dtype=bool)
+    for back in range(1, min(LOOKED_BACK, starts.shape[1] - 1) + 1):
+        gap = (starts[:, back:] - starts[:, :-back]) % 24.0
+        same = (np.minimum(gap, 24.0 - gap) < 1e-6) & ~found[:, back:]
+        earlier[:, back:][same] = (number[back:] - back)[np.nonzero(same)[1]]
+        found[:, back:] |= same
+    return given.copy(data=earlier.reshape(given.shape)).reset_coords(drop=True)
 
 
 def _last_dose(levels: "xr.Dataset") -> "xr.DataArray":

@@ -96,7 +96,10 @@ def window(time, levels, span, jumps, out):
 
 @kernel
 def windows(time, levels, edges, jumps, out):
-    """Exposure of every row of ``levels`` (row, time) within every window of ``edges`` (window, 2)."""
+    """Exposure of every row of ``levels`` (row, time) within every window of ``edges`` (window, 2).
+
+    ``jumps`` (row,) says in which rows boluses move the level at once.
+    """
     for row in range(levels.shape[0]):
         for w in range(edges.shape[0]):
-            window(time, levels[row], (edges[w, 0], edges[w, 1]), jumps, out[row, w])
+            window(time, levels[row], (edges[w, 0], edges[w, 1]), jumps[row], out[row, w])

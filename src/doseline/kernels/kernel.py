@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,19 @@ def cache_folder() -> Path:
     return Path(root) / f"kernels-{digest.hexdigest()[:16]}"
 
 
-_FOLDER = str(cache_folder())
+def writable(folder: Path) -> bool:
+    """Whether files can be written into ``folder``, which is made where it does not exist."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+_FOLDER = cache_folder()
+# numba itself would turn to a folder beside the source instead, where nothing tells today's code from yesterday's
+_KEPT = writable(_FOLDER)
 
 
 def kernel(function: Any = None, *, inline: str = "never") -> Any:
@@ -39,12 +52,12 @@ def kernel(function: Any = None, *, inline: str = "never") -> Any:
     if function is None:
         return functools.partial(kernel, inline=inline)
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": inline}
+    if not _KEPT:
+        return numba.njit(**options)(function)
     config: Any = numba.config
     before = config.CACHE_DIR
-    config.CACHE_DIR = _FOLDER
+    config.CACHE_DIR = str(_FOLDER)
     try:
         return numba.njit(**options, cache=True)(function)
-    except (RuntimeError, OSError):
-        return numba.njit(**options)(function)
     finally:
         config.CACHE_DIR = before

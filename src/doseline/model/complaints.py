@@ -89,4 +89,4 @@ def _fields(schema: type[BaseModel], above: Sequence[str | int]) -> dict[str, st
         if not inner:
             return {}
         schema = inner[0]
-    return {name: field.description or "" for name, field in schema.model_fields.items()}
+    return {field.alias or name: field.description or "" for name, field in schema.model_fields.items()}

@@ -1,0 +1,182 @@
+"""Cohorts at the border: what is read as which subjects, and what is refused in which words.
+
+Truth: values and units by hand; 110 lb are 49.8951607 kg by definition of the pound (0.45359237 kg).
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from doseline.errors import InputError, UnitError
+from doseline.population.cohort import Cohort, cohort
+from doseline.units import registry
+
+NAN, INF = float("nan"), float("inf")
+OWN = "give every subject an identifier of its own, a number or a text"
+FILL = "expected a finite number in kg: fill it in, or leave the subject out"
+NUMBERS = "expected numbers in kg, or a text such as '1 kg'"
+
+
+def quantity(value, unit):
+    return registry().Quantity(value, unit)
+
+
+@pytest.mark.parametrize(
+    ("weights", "kilograms"),
+    [
+        (70, [70]),
+        ("70 kg", [70]),
+        ("70000 g", [70]),
+        ([45, 62.5], [45, 62.5]),
+        ((45, 62.5), [45, 62.5]),
+        (range(40, 43), [40, 41, 42]),
+        (["50 kg", "110 lb", 60], [50, 49.8951607, 60]),
+        (np.array([50, 60], dtype=np.int32), [50, 60]),
+        (pd.Series([50, 60], index=[7, 8]), [50, 60]),
+        (pd.Series([50, 60], dtype="Int64"), [50, 60]),
+    ],
+)
+def test_what_is_read(weights, kilograms):
+    people = cohort(WT=weights)
+    np.testing.assert_allclose(people.values("WT", "kg"), kilograms, rtol=1e-15)
+    np.testing.assert_array_equal(people.subject, np.arange(1, len(kilograms) + 1))
+    np.testing.assert_allclose(people.values("WT", "g"), 1000 * np.array(kilograms), rtol=1e-15)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("given", "kilograms"),
+    [((50_000, "g"), [50]), (([50, 60], "kg"), [50, 60]), (([110], "lb"), [49.8951607])],
+)
+def test_quantities_of_pint(given, kilograms):
+    np.testing.assert_allclose(cohort(WT=quantity(*given)).covariates["WT"], kilograms, rtol=1e-15)
+
+
+def test_one_value_is_for_everybody():
+    people = cohort(WT=[50, 60, 70], AGE="25 year")
+    np.testing.assert_array_equal(people.covariates["AGE"], [25, 25, 25])
+    assert len(people) == 3
+
+
+def test_a_data_frame_names_its_subjects():
+    frame = pd.DataFrame({"ID": ["anna", "ben"], "WT": [50, 60], "HT": [165.0, 180.0]})
+    people = cohort(frame)
+    assert people.subject.tolist() == ["anna", "ben"]
+    assert people.subject.dtype.kind == "U"
+    assert dict(people.units) == {"WT": "kg", "HT": "cm"}
+    assert cohort({"WT": [50, 60]}, AGE=30).covariates["AGE"].tolist() == [30, 30]
+
+
+@pytest.mark.parametrize("ids", [[3, 1], ["b", "a"], np.array(["x", "y"], dtype=object), [1.5, 2], pd.Index([7, 9])])
+def test_identifiers_keep_their_order(ids):
+    assert cohort(WT=[50, 60], subject=ids).subject.tolist() == list(ids)
+
+
+def test_a_covariate_without_a_standard_unit_keeps_its_own_or_none():
+    people = cohort(ALB="40 g/L", SMOKES=[0, 1], CRP=quantity([1, 2], "mg/dL"))
+    assert dict(people.units) == {"ALB": "g/L", "SMOKES": None, "CRP": "mg/dL"} or people.units["CRP"] == (
+        "milligram/deciliter"
+    )
+    np.testing.assert_allclose(people.values("CRP", "mg/L"), [10, 20], rtol=1e-15)
+    np.testing.assert_array_equal(people.values("SMOKES", "h"), [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("people", "shown"),
+    [
+        (cohort(WT=70), "Cohort(1 subject: WT 70 kg)"),
+        (cohort(WT=[40, 120], AGE=30), "Cohort(2 subjects: WT 40..120 kg, AGE 30 year)"),
+        (cohort(subject=["a", "b"]), "Cohort(2 subjects)"),
+        (cohort(SMOKES=[0, 1]), "Cohort(2 subjects: SMOKES 0..1)"),
+    ],
+)
+def test_shown_in_one_line(people, shown):
+    assert isinstance(people, Cohort)
+    assert repr(people) == shown
+
+
+REFUSED = [
+    # nobody
+    (dict(), InputError, "cohort: no covariates\n  give at least one, such as cohort(WT=[50, 70])"),
+    (dict(people={}), InputError, "cohort: no covariates\n  give at least one, such as cohort(WT=[50, 70])"),
+    (dict(people=pd.DataFrame()), InputError,
+     "cohort: no covariates\n  give at least one, such as cohort(WT=[50, 70])"),
+    (dict(WT=[]), InputError, "cohort: WT has no values\n  a cohort needs at least one subject"),
+    (dict(people=pd.DataFrame({"WT": []})), InputError,
+     "cohort: WT has no values\n  a cohort needs at least one subject"),
+    (dict(WT=[50], subject=[]), InputError,
+     "cohort: subject has no values\n  a cohort needs at least one subject"),
+    # weights that nobody has
+    (dict(WT=0), InputError, "cohort WT: found 0 kg (subject 1 of 1)\n  expected a value above 0"),
+    (dict(WT=[50, -5, 60]), InputError,
+     "cohort WT: found -5 kg (subject 2 of 3)\n  expected a value above 0"),
+    (dict(WT="-5 kg"), InputError, "cohort WT: found -5 kg (subject 1 of 1)\n  expected a value above 0"),
+    (dict(AGE=[30, 0]), InputError, "cohort AGE: found 0 year (subject 2 of 2)\n  expected a value above 0"),
+    (dict(WT=NAN), InputError, "cohort WT: found nan\n  expected finite numbers in kg"),
+    (dict(WT=[50, NAN]), InputError, f"cohort WT: found nan (subject 2 of 2)\n  {FILL}"),
+    (dict(WT=[INF, 50]), InputError, f"cohort WT: found inf (subject 1 of 2)\n  {FILL}"),
+    (dict(WT=[50, None]), InputError, f"cohort WT: found nan (subject 2 of 2)\n  {FILL}"),
+    (dict(people=pd.DataFrame({"WT": [NAN, 50]})), InputError,
+     f"cohort WT: found nan (subject 1 of 2)\n  {FILL}"),
+    (dict(WT=pd.Series([50, None], dtype="Int64")), InputError,
+     f"cohort WT: found nan (subject 2 of 2)\n  {FILL}"),
+    (dict(WT=np.ma.masked_array([50.0, 60.0], [False, True])), InputError,
+     f"cohort WT: found nan (subject 2 of 2)\n  {FILL}"),
+    # no weights at all
+    (dict(WT="70"), UnitError,
+     "cohort WT: found '70' without a unit\n  expected mass: add the unit, such as '... kg'"),
+    (dict(WT="70 L"), UnitError,
+     "cohort WT: '70 L' is volume\n  expected mass, in a unit such as kg"),
+    (dict(WT="70 stones"), UnitError, None),
+    (dict(WT="heavy"), InputError, "cohort WT: found 'heavy'\n  expected a number in kg"),
+    (dict(WT=None), InputError, f"cohort WT: found None (NoneType)\n  {NUMBERS}"),
+    (dict(WT=True), InputError, f"cohort WT: found True (bool)\n  {NUMBERS}"),
+    (dict(WT={"a": 3}), InputError, f"cohort WT: found {{'a': 3}} (dict)\n  {NUMBERS}"),
+    (dict(WT=50 + 3j), InputError, f"cohort WT: found (50+3j) (complex)\n  {NUMBERS}"),
+    (dict(WT=[[50], [60, 3]]), InputError, f"cohort WT: found [[50], [60, 3]] (list)\n  {NUMBERS}"),
+    (dict(SEX=["m", "f"]), InputError,
+     "cohort SEX: found 'm'\n  a covariate is a number: leave SEX out, or code it, such as 0 and 1"),
+    (dict(people=pd.DataFrame({"WT": [50, 60], "SEX": ["m", "f"]})), InputError,
+     "cohort SEX: found 'm'\n  a covariate is a number: leave SEX out, or code it, such as 0 and 1"),
+    # shapes
+    (dict(WT=[[50, 60]]), InputError,
+     "cohort WT: found an array of shape (1, 2)\n  give one value a subject: one dimension"),
+    (dict(WT=[50, 60], AGE=[1, 2, 3]), InputError,
+     "cohort: lengths differ: WT 2, AGE 3\n"
+     "  give one value a subject for each covariate, or a single one for all subjects"),
+    (dict(WT=[50, 60], subject=["a"]), InputError,
+     "cohort: lengths differ: WT 2, subject 1\n"
+     "  give one value a subject for each covariate, or a single one for all subjects"),
+    # who is who
+    (dict(WT=[50, 60, 70], subject=["a", "b", "a"]), InputError,
+     f"cohort subject: subject a occurs 2 times\n  {OWN}"),
+    (dict(WT=[50, 60], subject=[1, None]), InputError, f"cohort subject: found None (subject 2 of 2)\n  {OWN}"),
+    (dict(WT=[50, 60], subject=[NAN, NAN]), InputError, f"cohort subject: found nan (subject 1 of 2)\n  {OWN}"),
+    (dict(WT=[50, 60], subject=[True, False]), InputError,
+     f"cohort subject: found True (subject 1 of 2)\n  {OWN}"),
+    (dict(WT=[50, 60], subject=[[1, 2]]), InputError,
+     f"cohort subject: found an array of shape (1, 2)\n  {OWN}"),
+    (dict(WT=[50, 60], subject=np.array([1, "b"], dtype=object)), InputError,
+     "cohort subject: found numbers and texts\n  give all of them as texts, or all as numbers"),
+    (dict(people={"ID": [1, 2], "WT": [50, 60]}, subject=[3, 4]), InputError,
+     "cohort: subjects are named twice\n  give the column ID or subject=..., not both"),
+    (dict(people={"WT": [50]}, WT=[60]), InputError,
+     "cohort: WT is given twice\n  give it in the data frame or by name"),
+    # no data frame
+    (dict(people=[50, 60]), InputError,
+     "cohort: found [50, 60]\n"
+     "  give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"),
+    (dict(people=70), InputError,
+     "cohort: found 70\n"
+     "  give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("given", "kind", "message"), REFUSED, ids=[f"{at}-{' '.join(row[0])}" for at, row in enumerate(REFUSED)]
+)
+def test_what_is_refused(given, kind, message):
+    with pytest.raises(kind) as caught:
+        cohort(given.get("people"), **{name: value for name, value in given.items() if name != "people"})
+    assert message is None or str(caught.value) == message
