@@ -103,7 +103,7 @@ def show(
 def main() -> None:
     """Entry point: mistakes in what was given are told in a sentence, with exit code 2."""
     try:
-        app()
+        app(prog_name="doseline")
     except DoselineError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

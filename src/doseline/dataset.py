@@ -143,6 +143,12 @@ def provenance(levels: "xr.Dataset") -> dict[str, Any]:
             place=place if wanted else "levels",
             advice="give a Dataset as dl.simulate made it",
         )
+    if not levels["subject"].size or not levels["time"].size:
+        raise InputError(
+            f"there are no {'times' if levels['subject'].size else 'subjects'}",
+            place="levels",
+            advice="give a Dataset with at least one",
+        )
     return dict(told)
 
 

@@ -132,9 +132,9 @@ def _heading(name: str) -> str:
 
 
 def _cell(values: "pd.Series") -> str:
-    """The middle subject's value, and the range over all subjects where there is one."""
+    """The middle subject's value, and below it the range over all subjects where there is one."""
     middle, low, high = _round(values.iloc[len(values) // 2]), _round(values.min()), _round(values.max())
-    return middle if low == high else f"{middle} ({low}-{high})"
+    return middle if low == high else f"{middle}\n{low}-{high}"
 
 
 def _round(value: float) -> str:
@@ -153,7 +153,7 @@ def _caption(frame: "pd.DataFrame") -> str:
     who = ", ".join(
         f"{name.split(' (')[0]} {middle[name]:g} {name.split('(')[1].rstrip(')')}" for name in own
     )
-    several = f" (in brackets: the range over all {people} subjects)" if people > 1 else ""
+    several = f" (second line: from the lowest to the highest of {people} subjects)" if people > 1 else ""
     change = float(frame["change of AUC from the interval before (%)"].abs().max())
     if change < 1:
         settled = f"steady state: AUC differs by less than {max(change, 0.1):.1g} % from the interval before"

@@ -88,7 +88,7 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     """Run a simulation again from what its Dataset says, also one read from a file; the result is identical.
 
     A Dataset made by another version of doseline is run with this one, with a warning. One that was cut down to some
-    regimens, meals, subjects or times gives these.
+    regimens, meals, subjects or times gives these; with fewer times the last bits may differ.
 
     Raises
     ------
@@ -109,17 +109,18 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     model = read_model(told["model"], place=told["model_name"])
     if told["changes"]:
         model = model.with_(**told["changes"])
-    people = cohort(
-        {name: _quantity(levels[name]) for name in told["covariates"]}, subject=levels["subject"].to_numpy()
+    values = {name: levels[name] for name in told["covariates"]}
+    people = Cohort(
+        subject=np.atleast_1d(levels["subject"].values),
+        covariates={name: np.atleast_1d(value.values) for name, value in values.items()},
+        units={name: value.attrs.get("units", "1") for name, value in values.items()},
     )
     named = {name: Regimen.from_dict(plain) for name, plain in told["regimens"].items()}
     axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
-    grid = read_times(np.unique(levels["time"].to_numpy()), end=0.0)
+    grid = read_times(np.unique(levels["time"].values), end=0.0)
     again = _run(model, named, people, axes, grid, on_failure=told["on_failure"], threads=_threads(None))
-    kept = {
-        name: levels[name].to_numpy() for name in DIMENSIONS if name in again.dims and name in levels.coords
-    }
-    cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].to_numpy())}
+    kept = {name: levels[name].values for name in DIMENSIONS if name in again.dims and name in levels.coords}
+    cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].values)}
     return again.sel(cut) if cut else again
 
 
@@ -362,17 +363,6 @@ def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
             )
         values[name] = people.values(name, known.unit) * known.to_coherent
     return values
-
-
-def _quantity(values: "xr.DataArray") -> Any:
-    """A covariate as `cohort` reads it: with its unit."""
-    from doseline.population.cohort import STANDARD_UNITS
-    from doseline.units import registry
-
-    name, unit = str(values.name), values.attrs["units"]
-    if STANDARD_UNITS.get(name) == unit:
-        return values.to_numpy()
-    return registry().Quantity(values.to_numpy(), unit)
 
 
 def _threads(threads: int | None) -> int:

@@ -29,8 +29,20 @@ def solve(
     levels, solved = _run_blocks(system, usable, courses, Grid(times, even_step(times)), threads)
     status = np.empty(solved.shape, dtype=np.int8)
     for position, able in enumerate(usable):
+        for row in _doubtful(system, courses[position]):
+            if solved[position, row] and not np.isfinite(levels[position, :, row]).all():
+                solved[position, row] = False
+                levels[position, :, row] = np.nan
         status[position] = np.where((able == Status.OK) & ~solved[position], Status.NOT_FINITE, able)
     return levels, status
+
+
+def _doubtful(system: System, course: Course) -> np.ndarray:
+    """Subjects whose levels could leave the range of numbers, for no compartment ever holds more than all doses."""
+    with np.errstate(all="ignore"):
+        doses = course.amount.max(axis=1) * len(course.time)
+        limit = np.abs(system.weights).sum(axis=2).max(axis=0) * doses
+    return np.flatnonzero(~np.isfinite(limit))
 
 
 def _run_blocks(

@@ -39,6 +39,9 @@ MOST = 50_000_000
 SECTIONS = ("study", "cohort", "regimens", "sweep")
 """Of a study file."""
 
+PNG: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}}
+"""Files a tenth larger, written in half the time."""
+
 STEPS = ("simulating", "exposure", "pictures", "writing")
 """What a run does, in order."""
 
@@ -197,12 +200,12 @@ def run_study(
         table = exposure_table(levels)
         table.to_csv(draft / "exposure.csv", index=False, float_format="%.6g")
         progress("pictures")
-        plot.course_picture(levels).savefig(draft / "course.png")
+        plot.course_picture(levels).savefig(draft / "course.png", **PNG)
         if "meal" in levels.dims:
-            plot.meals_picture(levels).savefig(draft / "meals.png")
+            plot.meals_picture(levels).savefig(draft / "meals.png", **PNG)
         for covariate in study.people.covariates:
             name = "exposure.png" if covariate == "WT" else f"exposure-{covariate}.png"
-            plot.exposure_picture(windows, against=covariate).savefig(draft / name)
+            plot.exposure_picture(windows, against=covariate).savefig(draft / name, **PNG)
         progress("writing")
         reserve(draft / "levels.nc", size=levels.nbytes + levels.nbytes // 50 + 2**18)
         levels.to_netcdf(draft / "levels.nc", engine="h5netcdf")

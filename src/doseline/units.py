@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from doseline.errors import InputError, UnitError, did_you_mean
+from doseline.unit_table import look_up
 
 if TYPE_CHECKING:
     import pint
@@ -47,34 +48,6 @@ COMMON = (
 _PLAIN = {"", "1", "-", "dimensionless"}
 _COHERENT = {"mass": "mg", "volume": "L", "length": "dm", "time": "h", "substance": "mmol"}
 """Coherent unit of each kind; kinds not listed here keep the base unit of pint."""
-
-_MASS, _VOLUME, _LENGTH = ("mass", 1), ("length", 3), ("length", 1)
-_TIME, _SUBSTANCE = ("time", 1), ("substance", 1)
-_KNOWN: dict[str, tuple[tuple[str, int] | None, Fraction]] = {
-    "ng": (_MASS, Fraction(1, 10**6)),
-    "ug": (_MASS, Fraction(1, 1000)),
-    "mg": (_MASS, Fraction(1)),
-    "g": (_MASS, Fraction(1000)),
-    "kg": (_MASS, Fraction(10**6)),
-    "mL": (_VOLUME, Fraction(1, 1000)),
-    "dL": (_VOLUME, Fraction(1, 10)),
-    "L": (_VOLUME, Fraction(1)),
-    "cm": (_LENGTH, Fraction(1, 10)),
-    "m": (_LENGTH, Fraction(10)),
-    "s": (_TIME, Fraction(1, 3600)),
-    "min": (_TIME, Fraction(1, 60)),
-    "h": (_TIME, Fraction(1)),
-    "day": (_TIME, Fraction(24)),
-    "days": (_TIME, Fraction(24)),
-    "week": (_TIME, Fraction(168)),
-    "weeks": (_TIME, Fraction(168)),
-    "umol": (_SUBSTANCE, Fraction(1, 1000)),
-    "mmol": (_SUBSTANCE, Fraction(1)),
-    "1": (None, Fraction(1)),
-    "%": (None, Fraction(1, 100)),
-}
-"""Units that need no pint: kind, power, and factor to the coherent unit."""
-_TOKEN = re.compile(r"(\*\*[-+]?\d|\*|/|[A-Za-z]+|1|%)")
 
 _LONGEST = 80
 _UNIT = re.compile(
@@ -184,26 +157,9 @@ def _tidy(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _common(tidy: str) -> tuple[Dimension, Fraction] | None:
-    """Kind of a tidy unit and its factor to the coherent one, or None where the table does not hold all of it."""
-    tokens = _TOKEN.findall(tidy)
-    if "".join(tokens) != tidy or len(tidy) > _LONGEST:
-        return None
-    kind, factor, sign, expected = Dimension(), Fraction(1), 1, True
-    for position, token in enumerate(tokens):
-        if expected:
-            if token not in _KNOWN:
-                return None
-            follower = tokens[position + 1] if position + 1 < len(tokens) else ""
-            power = sign * (int(follower[2:]) if follower.startswith("**") else 1)
-            own, size = _KNOWN[token]
-            kind = kind * Dimension.of([(own[0], float(own[1]))] if own else []) ** power
-            factor *= size**power
-            expected = False
-        elif token in ("*", "/"):
-            sign, expected = (1 if token == "*" else -1), True
-        elif not token.startswith("**") or tokens[position - 1].startswith("**"):
-            return None
-    return None if expected else (kind, factor)
+    """Kind of a tidy unit and its factor to the coherent one, or None where pint has to be asked."""
+    known = look_up(tidy) if len(tidy) <= _LONGEST else None
+    return None if known is None else (Dimension.of(known[0].items()), known[1])
 
 
 @lru_cache(maxsize=4096)

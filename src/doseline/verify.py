@@ -118,7 +118,7 @@ def _levels(model: Model, case: _Case, time: np.ndarray) -> tuple[np.ndarray, st
     levels = simulate(
         model, case.regimen, case.people, meal=case.meal, formulation=case.formulation, times=time
     )[case.output]
-    return levels.to_numpy().ravel(), str(levels.attrs["units"])
+    return levels.values.ravel(), str(levels.attrs["units"])
 
 
 def _area(time: np.ndarray, level: np.ndarray) -> float:

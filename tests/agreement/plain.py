@@ -12,7 +12,7 @@ from scipy.linalg import expm
 
 @dataclass(frozen=True)
 class Dose:
-    """``amount`` [mg] into compartment ``into`` at ``time`` [h]; ``F`` of it arrives, ``lag`` later, over ``duration``."""
+    """``amount`` [mg] into a compartment at ``time`` [h]; ``F`` of it arrives ``lag`` later, over ``duration``."""
 
     time: float
     amount: float

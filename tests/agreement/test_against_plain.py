@@ -36,8 +36,8 @@ def bodies(draw):
 
 
 @st.composite
-def courses(draw):
-    """Repeated doses by two routes: 0 takes boluses and infusions, 1 boluses only."""
+def courses(draw, infusions):
+    """Repeated doses by two routes: "a" takes boluses and infusions, "b" boluses only."""
     blocks = []
     for _ in range(draw(st.integers(1, 3))):
         route = draw(st.sampled_from("ab"))
@@ -48,7 +48,7 @@ def courses(draw):
                 pattern=((0.0, Dose(
                     draw(st.floats(0.5, 500)),
                     route=route,
-                    duration=draw(st.none() | eighths(1, 30)) if route == "a" else None,
+                    duration=draw(st.none() | eighths(1, 30)) if infusions and route == "a" else None,
                 )),),
                 period=period,
                 repeats=draw(st.integers(1, 6)),
@@ -64,7 +64,9 @@ even = st.builds(
     lambda start, step, count: start + step * np.arange(count),
     eighths(0, 30), st.integers(1, 200).map(lambda k: k / 64), st.integers(1, 90),
 )  # fmt: skip
-uneven = st.lists(st.integers(0, 90 * 64), min_size=1, max_size=40, unique=True).map(lambda k: np.sort(k) / 64)
+uneven = st.lists(st.integers(0, 90 * 64), min_size=1, max_size=40, unique=True).map(
+    lambda k: np.sort(k) / 64
+)
 pieces = st.builds(lambda one, two: np.unique(np.concatenate([one, one[-1] + 0.5 + two])), even, even)
 
 
@@ -98,10 +100,12 @@ def as_given(course, routes):
     return doses
 
 
-@settings(max_examples=80, deadline=None)
-@given(body=bodies(), course=courses(), one=entries, two=entries, times=even | uneven | pieces)
-def test_agrees(body, course, one, two, times):
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), body=bodies(), one=entries, two=entries, times=even | uneven | pieces)
+def test_agrees(data, body, one, two, times):
     n, flows = body
+    # an infusion adds a state: 2 to 5 of them are enough to compile
+    course = data.draw(courses(infusions=n < 5))
     routes = {name: (into % n, F, lag) for name, (into, F, lag) in (("a", one), ("b", two))}
     levels = dl.simulate(model(n, flows, routes), course, times=times)
     found = np.stack([levels[f"y{i}"].values[0] for i in range(n)], axis=1)
@@ -116,6 +120,4 @@ def test_plain_simulator_knows_the_exponential():
     bolus = plainly({(0, None): 0.1}, 1, [Given(0.0, 100.0, 0)], times)
     np.testing.assert_allclose([x for (x,) in bolus], 100 * np.exp(-0.1 * np.array(times)), rtol=1e-14)
     infusion = plainly({(0, None): 0.1}, 1, [Given(0.0, 100.0, 0, duration=8.0)], times)
-    np.testing.assert_allclose(
-        [x for (x,) in infusion], 125 * -np.expm1(-0.1 * np.array(times)), rtol=1e-14
-    )
+    np.testing.assert_allclose([x for (x,) in infusion], 125 * -np.expm1(-0.1 * np.array(times)), rtol=1e-14)

@@ -171,7 +171,9 @@ def test_unequal_doses_settle_day_by_day():
 
 def test_a_pause_at_the_end_is_followed():
     """Truth: 1 week of doses and 2 of nothing are 504 h."""
-    levels = dl.simulate("one-compartment-oral", "40 mg twice daily for 1 week, then nothing for 2 weeks", times="1 h")
+    levels = dl.simulate(
+        "one-compartment-oral", "40 mg twice daily for 1 week, then nothing for 2 weeks", times="1 h"
+    )
     assert float(levels["time"][-1]) == 504.0
     assert float(levels["course_end"][0] if levels["course_end"].ndim else levels["course_end"]) == 168.0
 

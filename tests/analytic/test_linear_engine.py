@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 import doseline as dl
-from doseline.kernels.propagator import propagator
 from doseline.model.read import read_model
 
 DIGITS = 50
@@ -42,7 +41,8 @@ def model(rates, *, duration=None):
                 *(f'{state} = {{ unit = "mg", label = "x" }}' for state in states),
                 "[flows]",
                 *(f'"{FLOWS[name]}" = "{name}"' for name in rates),
-                f'[routes.only]\nlabel = "x"\ninto = "{"gut" if gut else "central"}"\nbioavailability = "F"\nlag = "LAG"',
+                f'[routes.only]\nlabel = "x"\ninto = "{"gut" if gut else "central"}"',
+                'bioavailability = "F"\nlag = "LAG"',
                 'duration = "D"' if duration else "",
                 '[formulations.plain]\nlabel = "x"\n[formulations.plain.meals.early]\nlabel = "x"\nsource = "test"',
                 '[formulations.plain.meals.late]\nlabel = "x"\nsource = "test"',
@@ -193,7 +193,9 @@ CASES = {
     "two: bolus": Case(TWO, "100 mg every 12 h x 4", every(12, 4, 100)),
     "two: oral": Case(ORAL_TWO, "100 mg every 12 h x 4", every(12, 4, 100)),
     "two: infusions": Case(TWO, "100 mg over 90 min every 12 h x 4", every(12, 4, 100, duration=1.5)),
-    "two: infusions, overlapping": Case(TWO, "100 mg over 30 h every 12 h x 4", every(12, 4, 100, duration=30)),
+    "two: infusions, overlapping": Case(
+        TWO, "100 mg over 30 h every 12 h x 4", every(12, 4, 100, duration=30)
+    ),
     "bolus on top of an infusion": Case(
         TWO, "(50 mg once) and (200 mg over 24 h once)", [Given(0, 50), Given(0, 200, duration=24)]
     ),
@@ -237,7 +239,9 @@ CASES = {
 
 
 def simulated(case):
-    return dl.simulate(model(case.rates, duration=case.duration), case.regimen, times=case.times, meal="early")
+    return dl.simulate(
+        model(case.rates, duration=case.duration), case.regimen, times=case.times, meal="early"
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -307,93 +311,25 @@ def test_a_point_at_the_time_of_a_dose_shows_the_level_after_it():
     np.testing.assert_array_equal(stairs["central"].values[0], np.repeat([100.0, 200.0, 300.0, 400.0], 3))
 
 
+@pytest.mark.parametrize(
+    ("regimen", "lag", "times", "at"),
+    [
+        ("100 mg every 8 h x 3", 0.6, "0.1 h for 20 h", 8.6),
+        ("100 mg every 63 h x 2", 0.0, "0.7 h for 70 h", 63.0),
+    ],
+)
+def test_the_same_time_computed_in_another_way_is_the_same_time(regimen, lag, times, at):
+    """Truth: the rule again; 8.6 - 8 is a little less than 0.6 as a double, and 90 * 0.7 a little less than 63."""
+    stairs = dl.simulate(model({"KE": 1e-300}).with_(LAG=lag), regimen, times=times, meal="early")["central"][
+        0
+    ]
+    np.testing.assert_array_equal(stairs.sel(time=at, method="nearest"), 200.0)
+
+
 def test_before_the_first_dose_there_is_exactly_nothing():
     """Truth: no drug, no level."""
     levels = simulated(CASES["grid that starts before the first dose"])
     np.testing.assert_array_equal(levels["central"].sel(time=slice(0, 10)), 0.0)
-
-
-# -- the matrix exponential itself
-
-
-def exponential(rates, t):
-    n = len(rates)
-    out = np.empty(n * n)
-    propagator(np.ascontiguousarray(rates, dtype=float).ravel(), t, out, np.empty((5, n * n)), (0,) * n)
-    return out.reshape(n, n)
-
-
-def chain(rate, n):
-    """A transit chain of equal rates: one eigenvalue, one eigenvector."""
-    return np.diag([-rate] * n) + np.diag([rate] * (n - 1), -1)
-
-
-def cycle(rate, n, loss=0.0):
-    """Round and round: complex eigenvalues, and singular without a loss."""
-    matrix = np.roll(np.eye(n), 1, axis=0) * rate - np.eye(n) * rate
-    matrix[0, 0] -= loss
-    return matrix
-
-
-MATRICES = {
-    "gut and centre": [[-0.9, 0.0], [0.9, -0.075]],
-    "equal rates": [[-0.12, 0.0], [0.12, -0.12]],
-    "stiff": [[-20.0, 0.0], [20.0, -0.001]],
-    "nothing leaves": [[-0.9, 0.0], [0.9, 0.0]],
-    "a rate of an infusion": [[-0.3, 1.0], [0.0, 0.0]],
-    "two compartments, infused": [[-0.43, 0.0565, 1.0], [0.31, -0.0565, 0.0], [0.0, 0.0, 0.0]],
-    "cycle of three": cycle(1.3, 3),
-    "cycle of four, with a loss": cycle(0.7, 4, loss=0.2),
-    "chain of six": chain(1.3, 6),
-    "cycle of six": cycle(2.5, 6),
-}
-
-
-@pytest.mark.parametrize("name", MATRICES)
-@pytest.mark.parametrize("t", [1e-9, 0.1, 2.0, 24.0, 500.0])
-def test_propagator(name, t):
-    """Truth: mpmath's matrix exponential at 50 digits, entry by entry.
-
-    Tolerance: one squaring doubles a relative error, and there are log2(rate t) of them, so the bound is
-    rate * t roundings; 4 for what is in a rounding (a Taylor series, or n products and sums).
-    """
-    rates = np.array(MATRICES[name])
-    found = exponential(rates, t)
-    with mp.workdps(DIGITS):
-        truth = mp.expm(mp.matrix(rates.tolist()) * mp.mpf(t))
-        tolerance = 4 * np.finfo(float).eps * (1.0 + np.abs(rates).max() * t)
-        for place, value in np.ndenumerate(found):
-            exact = truth[place]
-            # below the smallest normal number digits are lost by definition
-            assert abs(mp.mpf(float(value)) - exact) <= tolerance * abs(exact) + mp.mpf(2) ** -1022
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 6])
-def test_propagator_of_nothing(n):
-    """Truth: exp(0) = 1; no rate and no time both leave everything where it is, to the bit."""
-    np.testing.assert_array_equal(exponential(np.zeros((n, n)), 7.0), np.eye(n))
-    np.testing.assert_array_equal(exponential(chain(1.3, n), 0.0), np.eye(n))
-
-
-def test_propagator_of_a_decay_is_the_exponential_function():
-    """Truth: exp; the argument rate * t has one rounding, so exp(-q) may be off by q of them, as may the squarings."""
-    for q in (1e-20, 1e-3, 0.5, 1.0, 30.0, 700.0):
-        np.testing.assert_allclose(exponential([[-q]], 1.0), [[np.exp(-q)]], rtol=4 * np.finfo(float).eps * (1 + q))
-
-
-def test_propagator_beyond_the_range_of_doubles_is_zero():
-    """Truth: exp(-1e6) is 0 as a double; what has flowed on is still all there."""
-    np.testing.assert_array_equal(exponential([[-1e6]], 1.0), [[0.0]])
-    np.testing.assert_allclose(exponential([[-1e6, 0.0], [1e6, 0.0]], 1.0), [[0.0, 0.0], [1.0, 1.0]], rtol=1e-9)
-
-
-def test_no_entry_is_negative_and_nothing_is_made():
-    """Truth: fractions of an amount: each is >= 0, and the columns of a closed system add up to 1."""
-    for matrix in (cycle(1.3, 3), cycle(2.5, 6)):
-        for t in (0.01, 1.0, 48.0):
-            found = exponential(matrix, t)
-            assert (found >= 0.0).all()
-            np.testing.assert_allclose(found.sum(axis=0), 1.0, rtol=4 * np.finfo(float).eps * (1.0 + 2.5 * t))
 
 
 def test_regimens_say_what_the_doses_say():

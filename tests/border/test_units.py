@@ -16,6 +16,7 @@ import xarray as xr
 
 from doseline import units
 from doseline.errors import InputError, UnitError
+from doseline.unit_table import KNOWN
 from doseline.units import (
     COMMON,
     coherent,
@@ -269,13 +270,18 @@ def test_pint_waits_until_it_is_needed():
 
 @pytest.mark.parametrize(
     "unit",
-    [*sorted(set(units._KNOWN) - {"1", "%"}), "ng/mL", "L/h", "mg*h/L", "ng/mL*h", "kg/m**2", "1/h", "mL/min", "mg/kg/day"],
+    [
+        *sorted(set(KNOWN) - {"1", "%"}),
+        *("ng/mL", "L/h", "mg*h/L", "ng/mL*h", "kg/m**2", "1/h", "mL/min", "mg/kg/day"),
+    ],
 )
 def test_the_table_of_common_units_is_pints(unit):
     """Truth: pint, for the kind and for the factor to the coherent unit."""
     kind, factor = units._common(unit)
     pint_unit = units.registry().parse_units(unit)
-    assert kind == units.Dimension.of((name.strip("[]"), power) for name, power in pint_unit.dimensionality.items())
+    assert kind == units.Dimension.of(
+        (name.strip("[]"), power) for name, power in pint_unit.dimensionality.items()
+    )
     there = units.registry().Quantity(1.0, pint_unit).to(kind.unit).magnitude
     assert float(factor) == pytest.approx(there, rel=1e-14)
 

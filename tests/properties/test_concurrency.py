@@ -1,7 +1,8 @@
 """Simulating from threads, forked and spawned processes, and several processes at once on one cache.
 
 Truth: the levels of this very process, computed alone; every bit must be the same. That nothing aborts counts as much:
-the thread pools compiled code usually brings along end the process when two threads enter at once, or in a forked child.
+the thread pools that compiled code usually brings along end the process when two threads enter at once, or in a forked
+child.
 """
 
 import hashlib
@@ -26,7 +27,9 @@ COURSES = ["0.25 mg/kg every 12 h x 20", "40 mg once daily x 10", "1 mg/kg every
 def digest(course):
     """The bits of a simulation by several threads, as a short text that any process can send."""
     people = dl.cohort(WT=np.linspace(40.0, 120.0, 300))
-    levels = dl.simulate("one-compartment-oral", course, people, times="1 h", meal=["fed", "fasted"], threads=3)
+    levels = dl.simulate(
+        "one-compartment-oral", course, people, times="1 h", meal=["fed", "fasted"], threads=3
+    )
     return hashlib.sha256(levels["plasma"].values.tobytes()).hexdigest()
 
 
@@ -94,7 +97,11 @@ def start(cache):
     """A process of its own that compiles into ``cache``."""
     return subprocess.Popen(
         [sys.executable, "-c", FIRST_RESULT],
-        env={**os.environ, "DOSELINE_CACHE_DIR": str(cache), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={
+            **os.environ,
+            "DOSELINE_CACHE_DIR": str(cache),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,8 +1,8 @@
 """What every schedule must pass, whatever is in it.
 
 Truth: the identities themselves; nothing is computed a second time. Two ways to say the same doses lead to other
-roundings, a few dozen of them, each below 1.1e-16 of the largest amount: hence 1e-13 of it (``CLOSE``). Where the engine
-promises the same bits (threads, neighbours, order), the bits are compared.
+roundings, a few dozen of them, each below 1.1e-16 of the largest amount: hence 1e-13 of it (``CLOSE``). Where the
+engine promises the same bits (threads, neighbours, order), the bits are compared.
 """
 
 import numpy as np
@@ -110,7 +110,9 @@ def close(one, other, scale=None):
 
 def remade(block, change):
     """The same block, each dose passed through ``change``."""
-    return Block(block.start, tuple((at, change(dose)) for at, dose in block.pattern), block.period, block.repeats)
+    return Block(
+        block.start, tuple((at, change(dose)) for at, dose in block.pattern), block.period, block.repeats
+    )
 
 
 def scaled(by):

@@ -79,13 +79,13 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     level = full[name].transpose("regimen", ..., "time")
     dims = level.dims[1:-1]
     starts, ends = _intervals(full)
-    time = np.ascontiguousarray(full["time"].to_numpy(), dtype=np.float64)
+    time = np.ascontiguousarray(full["time"].values, dtype=np.float64)
     flag = full.get(f"{name}_jumps", xr.DataArray(False))
-    jumps = flag.broadcast_like(level.isel(time=0, drop=True)).transpose(*level.dims[:-1]).to_numpy()
+    jumps = flag.broadcast_like(level.isel(time=0, drop=True)).transpose(*level.dims[:-1]).values
     inside = np.full((*level.shape[:-1], starts.shape[1], len(METRICS)), np.nan)
     course = np.full((*level.shape[:-1], 1, len(METRICS)), np.nan)
     for position in range(level.sizes["regimen"]):
-        values = np.ascontiguousarray(level[position].to_numpy(), dtype=np.float64)
+        values = np.ascontiguousarray(level[position].values, dtype=np.float64)
         flat = values.reshape(-1, len(time))
         edges = np.stack([starts[position], ends[position]], axis=1)
         kept = np.isfinite(edges).all(axis=1)
@@ -153,17 +153,17 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     if "WT" in full.coords:
         columns["total dose (mg/kg)"] = full["total_dose"] / full["WT"]
     if "meal" in table.dims:
-        first = full["meal"].to_numpy()[0]
+        first = full["meal"].values[0]
         columns[f"AUC {first} / this meal"] = chosen["AUC"].isel(meal=0, drop=True) / chosen["AUC"]
     shape = chosen["AUC"].broadcast_like(chosen["AUC"]).transpose(*keys)
     frame = pd.DataFrame(index=shape.to_series().index)
     for name, coordinate in full.coords.items():
         if coordinate.dims == ("subject",) and name != "subject":
             frame[f"{name} ({coordinate.attrs.get('units', '')})"] = (
-                coordinate.broadcast_like(shape).transpose(*keys).to_numpy().ravel()
+                coordinate.broadcast_like(shape).transpose(*keys).values.ravel()
             )
     for name, values in columns.items():
-        frame[name] = values.broadcast_like(shape).transpose(*keys).to_numpy().ravel()
+        frame[name] = values.broadcast_like(shape).transpose(*keys).values.ravel()
     return frame.reset_index()
 
 
@@ -175,17 +175,18 @@ def _refuse_incomplete(levels: "xr.Dataset", level: "xr.DataArray") -> None:
             raise InputError(f"there is no '{name}'", place="levels", advice=advice)
     if "time" not in level.dims or "time" not in levels.coords:
         raise InputError("the level has no times", place="levels", advice=advice)
-    time, taken = levels["time"].to_numpy(), levels["doses_taken"].to_numpy()
+    time = levels["time"].values
     if not time.size or (np.diff(time) <= 0).any():
         raise InputError(
             "there are no times" if not time.size else "the times do not ascend",
             place="levels",
             advice="give at least one" if not time.size else "sort them: levels.sortby('time')",
         )
-    most = levels.sizes.get("dose", 0)
-    if taken.size and not (taken.min() >= 1 and taken.max() <= most):
+    most = levels["dose_time"].notnull().sum("dose") if "dose" in levels["dose_time"].dims else 0
+    wrong = (levels["doses_taken"] > most).values
+    if wrong.any():
         raise InputError(
-            f"doses_taken goes from {taken.min()} to {taken.max()}, and there are {most} doses",
+            f"doses_taken goes up to {levels['doses_taken'].values[wrong].max()}, and there are fewer dose times",
             place="levels",
             advice="change single levels, as in levels['plasma'] * 2: arithmetic on a Dataset changes all of it",
         )
@@ -194,7 +195,7 @@ def _refuse_incomplete(levels: "xr.Dataset", level: "xr.DataArray") -> None:
 def _intervals(levels: "xr.Dataset") -> tuple[np.ndarray, np.ndarray]:
     """Dosing intervals: starts and ends (regimen, interval) [h], NaN behind the last of each regimen."""
     rows = []
-    for times, end in zip(levels["dose_time"].to_numpy(), levels["course_end"].to_numpy(), strict=True):
+    for times, end in zip(levels["dose_time"].values, levels["course_end"].values, strict=True):
         starts = np.unique(times[np.isfinite(times)])
         rows.append((starts, np.append(starts[1:], end)))
     most = max(len(starts) for starts, _ in rows)
@@ -211,7 +212,7 @@ def _earlier(table: "xr.Dataset") -> "xr.DataArray":
     A day of unequal doses is at steady state when each of its intervals is like the one of the day before.
     """
     given = table["interval_start"].transpose(..., "interval")
-    starts = given.to_numpy().reshape(-1, given.sizes["interval"])
+    starts = given.values.reshape(-1, given.sizes["interval"])
     number = np.arange(1, starts.shape[1] + 1)
     earlier = np.broadcast_to(number - 1, starts.shape).copy()
     found = np.zeros(starts.shape, dtype=bool)

@@ -18,6 +18,9 @@ COLUMNS = 64
 SEARCHED = 64
 """How many distinct intervals are compared before a new one is taken for new: bounds the work on irregular times."""
 
+SAME = 4 * 2.0**-52
+"""Times closer than this fraction of them are the same time: 90 * 0.7 h is 63 h, and 8 h + 0.6 h is 8.6 h."""
+
 
 class Course(NamedTuple):
     """One regimen as each subject takes it."""
@@ -132,12 +135,13 @@ def points_before(grid, first, nominal, delay):
     A point at the very time of an input belongs to what follows it: grids show the level after the dose.
     """
     time, last = grid.time, grid.time.shape[0]
+    before = -SAME * (nominal + delay)
     k = first
     if grid.step > 0.0:
         k = max(first, int(min(max((nominal + delay - time[0]) / grid.step, 0.0), float(last))))
-        while k > first and (time[k - 1] - nominal) >= delay:
+        while k > first and (time[k - 1] - nominal) - delay >= before:
             k -= 1
-    while k < last and (time[k] - nominal) < delay:
+    while k < last and (time[k] - nominal) - delay < before:
         k += 1
     return k
 
@@ -185,7 +189,7 @@ def write_program(count, inputs, grid, program):
             program.columns[segment] = columns
             program.table[segment] = 0
             if columns > 0:
-                table = number(program.offset, tables, (grid.time[k] - nominal) - delay)
+                table = number(program.offset, tables, max((grid.time[k] - nominal) - delay, 0.0))
                 if table == tables:
                     program.width[table] = 0
                     tables += 1

@@ -1,0 +1,252 @@
+"""The command line: what it prints and writes, and that a mistake is a sentence and exit code 2, without a traceback.
+
+Truth: the scripting interface, asked the same; and the rule that nothing but the message stands in stderr.
+"""
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+import doseline as dl
+from doseline.cli import main
+from doseline.study import read_study
+
+STUDY = """
+[study]
+title = "Three people"
+model = "isotretinoin"
+
+[cohort]
+WT = { values = [45, 62, 90], unit = "kg" }
+
+[regimens]
+low = "20 mg once daily for 1 week"
+high = "40 mg twice daily for 1 week"
+
+[sweep]
+times = "6 h"
+meal = ["fed", "fasted"]
+"""
+FILES = ["course.png", "exposure.csv", "exposure.png", "levels.nc", "meals.png", "study.toml"]
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Run `doseline WORDS` in an empty folder; exit code, stdout and stderr come back."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["doseline", *words])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        shown = capsys.readouterr()
+        return int(caught.value.code or 0), shown.out, shown.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A finished run, by another process: its folder and what it printed."""
+    home = tmp_path_factory.mktemp("run")
+    (home / "three.toml").write_text(STUDY, encoding="utf-8")
+    source = str(Path(dl.__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": source, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
+    outcome = subprocess.run(
+        [sys.executable, "-m", "doseline", "run", "three.toml"],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    return home / "results" / "three", outcome
+
+
+# ------------------------------------------------------------------ run
+
+
+def test_a_run_prints_a_table_and_writes_all_files(done):
+    folder, outcome = done
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert [name for name in sorted(os.listdir(folder)) if not name.startswith(".")] == FILES
+    assert f"Written to {Path('results/three')}: {', '.join(FILES)}" in outcome.stdout
+    for word in ("Three people", "low", "high", "fasted", "Cmax", "Cmin", "Cavg", "AUC", "mg/kg", "ng/mL"):
+        assert word in outcome.stdout
+    assert max(map(len, outcome.stdout.splitlines())) <= 120
+    assert os.listdir(folder.parent) == ["three"]
+
+
+def test_what_a_run_wrote_is_what_the_script_gives(done):
+    folder, _ = done
+    study = read_study(folder / "study.toml")
+    assert study.text == STUDY
+    levels = dl.simulate(
+        study.model, study.regimens, study.people, times=study.sweep.times, meal=study.sweep.meal
+    )
+    with xr.open_dataset(folder / "levels.nc", engine="h5netcdf") as file:
+        read = file.load()
+    assert read.attrs.pop("study") == STUDY
+    assert read.identical(levels)
+    assert dl.replay(read).identical(levels)
+    table = pd.read_csv(folder / "exposure.csv")
+    pd.testing.assert_frame_equal(table, dl.exposure_table(levels), rtol=1e-5, check_dtype=False)
+
+
+def test_results_are_not_overwritten(done, command, tmp_path):
+    folder, _ = done
+    study = folder.parent.parent / "three.toml"
+    before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
+    code, out, err = command("run", str(study), "--out", str(folder))
+    assert (code, out) == (2, "")
+    assert err == (
+        f"{folder}: it holds results already\n  give --force to replace them, or choose another folder with --out\n"
+    )
+    assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
+
+
+def test_force_and_a_full_disk_leave_the_old_results(done, command, monkeypatch):
+    folder, _ = done
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
+    code, out, err = command("run", str(folder / "study.toml"), "--out", str(folder), "--force")
+    assert (code, out) == (2, "")
+    assert err == (
+        f"{folder}: the disk is full\n  free some space, or choose another folder with --out; "
+        "the results that were there are untouched\n"
+    )
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert os.listdir(folder.parent) == ["three"]
+
+
+def test_ctrl_c_leaves_nothing(command, tmp_path, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", interrupt)
+    (tmp_path / "three.toml").write_text(STUDY, encoding="utf-8")
+    code, out, err = command("run", "three.toml")
+    assert (code, out, err) == (130, "", f"stopped; {Path('results/three')} is as it was\n")
+    assert os.listdir(tmp_path / "results") == []
+
+
+def test_force_replaces(done, command, tmp_path):
+    """One meal and one person: a study without a sweep runs too."""
+    text = STUDY.replace('meal = ["fed", "fasted"]', 'meal = "fasted"').replace("[45, 62, 90]", "[62]")
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    for words in ((), ("--force",)):
+        code, out, err = command("run", "s.toml", "--out", "here", *words)
+        assert (code, err) == (0, "")
+    assert "meals.png" not in out
+    assert "levels.nc" in os.listdir("here")
+
+
+# ------------------------------------------------------------------ models, show, help
+
+
+def test_models_lists_the_library(command):
+    code, out, err = command("models")
+    assert (code, err) == (0, "")
+    for name in dl.library():
+        assert name in out
+    assert "studies to run: isotretinoin" in out
+
+
+def test_show_prints_values_units_and_sources(command):
+    code, out, err = command("show", "isotretinoin")
+    assert (code, err) == (0, "")
+    model = dl.load_model("isotretinoin")
+    for name, parameter in model.parameters.items():
+        assert re.search(rf"^{name} +{parameter.value:g} +{re.escape(parameter.unit)} ", out, re.MULTILINE)
+    for word in (
+        "80 mg / 10004 ng.h/mL",
+        "fasted",
+        "lidose",
+        "central / V1",
+        "ng/mL",
+        "gut -> central",
+        "--checks",
+    ):
+        assert word in out
+
+
+def test_show_checks(command):
+    code, out, err = command("show", "one-compartment-oral", "--checks")
+    assert (code, err) == (0, "")
+    assert "FAILS" not in out
+    assert out.count("identity") + out.count("calibration") > 0
+
+
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("models", "--help"), ("show", "--help")])
+def test_help_reads_well(command, words):
+    code, out, err = command(*words)
+    assert (code, err) == (0, "")
+    assert "Usage: doseline" in out
+
+
+# ------------------------------------------------------------------ mistakes
+
+MISTAKES = [
+    (("run", "isotretinon"), "unknown study 'isotretinon'\n  did you mean 'isotretinoin'? studies: isotretinoin\n"
+     "  a study of your own: give its file, such as my_study.toml\n"),
+    (("run", "nosuch.toml"), "nosuch.toml: no such file\n"
+     "  give the path of a study file, or the name of a study: isotretinoin\n"),
+    (("run", "bad.toml"), "bad.toml [study]: unknown model 'isotretinon'\n"
+     "  did you mean 'isotretinoin'? models: isotretinoin, one-compartment-oral\n"
+     "  a model of your own: give its path, such as './isotretinon.toml'\n"
+     "bad.toml [regimens] 'low': found 'dayly', expected how often, an end, or ', then'\n"
+     "    20 mg once dayly for 1 week\n"
+     "               ^^^^^\n"
+     "  write '40 mg twice daily fed for 20 weeks, then 20 mg once daily for 4 weeks'\n"),
+    (("run", "good.toml", "--out", "."), ".: it exists and was not written by doseline\n"
+     "  --force replaces results of doseline only: choose another folder with --out\n"),
+    (("run", "good.toml", "--out", ".", "--force"), ".: it exists and was not written by doseline\n"
+     "  --force replaces results of doseline only: choose another folder with --out\n"),
+    (("show", "isotretinon"), "unknown model 'isotretinon'\n"
+     "  did you mean 'isotretinoin'? models: isotretinoin, one-compartment-oral\n"
+     "  a model of your own: give its path, such as './isotretinon.toml'\n"),
+    (("show", "good.toml"), "good.toml: this is a study, not a model\n  run it: doseline run good.toml\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "message"), MISTAKES, ids=[" ".join(row[0]) for row in MISTAKES])
+def test_a_mistake_is_told_in_a_sentence(command, tmp_path, words, message):
+    (tmp_path / "good.toml").write_text(STUDY, encoding="utf-8")
+    bad = STUDY.replace("once daily", "once dayly").replace('"isotretinoin"', '"isotretinon"')
+    (tmp_path / "bad.toml").write_text(bad, encoding="utf-8")
+    assert command(*words) == (2, "", message)
+    assert sorted(os.listdir(tmp_path)) == ["bad.toml", "good.toml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("rum",), "No such command 'rum'"),
+        (("run",), "Missing argument"),
+        (("run", "isotretinoin", "--frce"), "No such option"),
+        (("run", "isotretinoin", "--out"), "requires an argument"),
+    ],
+)
+def test_words_that_are_no_command(command, words, said):
+    code, out, err = command(*words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_no_words_at_all_print_the_help(command):
+    _, out, err = command()
+    assert "Usage: doseline" in out + err
