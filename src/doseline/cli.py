@@ -52,6 +52,8 @@ def run(
             print(f"stopped; {folder} is as it was", file=sys.stderr)
             raise typer.Exit(130) from None
     console.print(results_table(plan, results))
+    for note in results.notes:
+        console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
     files = ", ".join(sorted(file.name for file in results.folder.iterdir() if not file.name.startswith(".")))
     console.print(f"Written to {results.folder}: {files}", soft_wrap=True, highlight=False)
     console.print(f"{time.perf_counter() - begin:.1f} s", style="dim", highlight=False)

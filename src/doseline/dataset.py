@@ -1,7 +1,7 @@
 """The schema of results: dimensions, variables, units, and what is needed to run them again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ COORDINATES = {
 class Axis:
     """One dimension of a sweep: its labels, and whether it shows as a dimension or only as a scalar coordinate."""
 
-    labels: tuple[Any, ...]
+    labels: Sequence[Any] | np.ndarray
     shown: bool
 
 
@@ -103,7 +103,7 @@ def build(
     coords: dict[str, Any] = {}
     for name, axis in axes.items():
         row = COORDINATES[name]
-        if axis.labels:
+        if len(axis.labels):
             coords[name] = (row.dims, np.asarray(axis.labels), {"units": row.units, "long_name": row.label})
     for name, (values, units) in covariates.items():
         coords[name] = (("subject",), values, {"units": units, "long_name": f"covariate {name}"})

@@ -1,8 +1,10 @@
 """What the terminal shows: a model, its checks, and the exposure table of a study."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.table import Table
 
 from doseline.model.spec import Formulation, Model
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 RESULT_COLUMNS = ("interval (h)", "Cmax (", "Cmin (", "Cavg (", "AUC (", "total dose (mg/kg)", "AUC ")
 """Beginnings of the columns of the exposure table that are shown, in this order."""
+
+FINE = 6
+"""Fewer times than this in a dosing interval are told to be rough."""
 
 
 def model_tables(model: Model) -> Iterator[Any]:
@@ -104,7 +109,10 @@ def results_table(study: Study, results: Results) -> Table:
     shown = [name for start in RESULT_COLUMNS for name in frame.columns if name.startswith(start)]
     shown = [name for name in dict.fromkeys(shown) if name.startswith("AUC (") or "ratio" not in name]
     table = Table(
-        title=study.head.title, caption=_caption(frame), title_justify="left", caption_justify="left"
+        title=study.head.title,
+        caption=_caption(frame, results.levels["time"].to_numpy()),
+        title_justify="left",
+        caption_justify="left",
     )
     for name in keys:
         table.add_column(name)
@@ -138,12 +146,14 @@ def _cell(values: "pd.Series") -> str:
 
 
 def _round(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Three significant digits, without an exponent; a dash for what is not known."""
+    if math.isnan(value):
+        return "-"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _caption(frame: "pd.DataFrame") -> str:
-    """What the numbers of the table are."""
+def _caption(frame: "pd.DataFrame", times: np.ndarray) -> str:
+    """What the numbers of the table are, and how far they can be trusted."""
     people = frame["subject"].nunique()
     middle = frame.iloc[people // 2]
     columns = list(frame.columns)
@@ -154,14 +164,35 @@ def _caption(frame: "pd.DataFrame") -> str:
         f"{name.split(' (')[0]} {middle[name]:g} {name.split('(')[1].rstrip(')')}" for name in own
     )
     several = f" (second line: from the lowest to the highest of {people} subjects)" if people > 1 else ""
-    change = float(frame["change of AUC from the interval before (%)"].abs().max())
-    if change < 1:
-        settled = f"steady state: AUC differs by less than {max(change, 0.1):.1g} % from the interval before"
-    else:
-        settled = (
-            f"not at steady state everywhere: AUC differs by up to {change:.2g} % from the interval before"
-        )
-    return f"Last dosing interval of the course; {settled}. Subject: {who or middle['subject']}{several}."
+    told = [f"Last dosing interval of the course. Subject: {who or middle['subject']}{several}."]
+    return "\n".join([*told, *_settled(frame), *_rough(frame, times)])
+
+
+def _settled(frame: "pd.DataFrame") -> Iterator[str]:
+    """Which regimens have come to steady state, and which have not."""
+    known = frame[next(name for name in frame.columns if name.startswith("AUC ("))].notna()
+    change = frame["change of AUC from the interval before (%)"].abs()
+    worst = change.groupby(frame["regimen"], sort=False).max()
+    moving = [f"{name} (AUC changes by up to {value:.2g} %)" for name, value in worst.items() if value >= 1]
+    lone = frame["regimen"][known & change.isna()].unique()
+    if moving:
+        yield f"Not at steady state: {', '.join(moving)}."
+    if len(lone):
+        yield f"No interval before to compare with: {', '.join(map(str, lone))}."
+    steady = worst[worst < 1]
+    if len(steady):
+        which = "" if len(steady) == len(worst) else f" for {', '.join(map(str, steady.index))}"
+        limit = max(steady.max(), 0.1)
+        yield f"Steady state{which}: AUC differs by less than {limit:.1g} % from the interval before."
+    if not known.all():
+        yield "-: the times of the study do not reach over a whole dosing interval."
+
+
+def _rough(frame: "pd.DataFrame", times: np.ndarray) -> Iterator[str]:
+    """A warning where highest and lowest levels fall between the times."""
+    apart = float(np.diff(times).max(initial=0.0))
+    if apart * FINE > frame["interval (h)"].min() * (1 + 1e-9):
+        yield f"Rough: the times are up to {apart:g} h apart, so peaks and troughs are missed. Take a smaller step."
 
 
 def _table(title: str, *headings: str) -> Table:

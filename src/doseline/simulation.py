@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -76,6 +77,7 @@ def simulate(
     named = _regimens(regimens)
     crowd = _people(people, chosen)
     covariates_of(crowd, chosen)
+    _advise_ranges(crowd, chosen)
     swept = isinstance(regimens, (Mapping, list, tuple))
     for name, course in named.items():
         refuse_missing_sizes(course, crowd, place=f"regimen '{name}'" if swept else "regimen")
@@ -98,8 +100,6 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     >>> replay(levels).identical(levels)
     True
     """
-    import warnings
-
     told = provenance(levels)
     if levels.attrs.get("doseline_version") != __version__:
         warnings.warn(
@@ -182,7 +182,7 @@ def _run(
         "engine": ENGINE,
         "provenance": json.dumps(told),
     }
-    everyone = {"subject": Axis(tuple(people.subject), True), "time": Axis(tuple(times), True)}
+    everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
     shown = {
         # a number without a unit that the model does not know stays a plain number
         name: (
@@ -363,6 +363,20 @@ def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
             )
         values[name] = people.values(name, known.unit) * known.to_coherent
     return values
+
+
+def _advise_ranges(people: Cohort, model: Model) -> None:
+    """Warn of subjects outside the range that the model is meant for: it still computes, but claims nothing there."""
+    for name, known in model.covariates.items():
+        values = people.values(name, known.unit)
+        outside = (values < known.low) | (values > known.high)
+        if outside.any():
+            first = float(values[outside][0])
+            warnings.warn(
+                f"{int(outside.sum())} of {len(values)} subjects have {name} outside {known.low:g} to "
+                f"{known.high:g} {known.unit}, for which {model.name} is meant (the first: {first:g} {known.unit})",
+                stacklevel=3,
+            )
 
 
 def _threads(threads: int | None) -> int:

@@ -1,6 +1,8 @@
+
 """A study: one question put to one model, from a TOML file to a folder of results."""
 
 import os
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -113,11 +115,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Results:
-    """What a study gives: levels, exposure of each subject, and the folder that holds them."""
+    """What a study gives: levels, exposure of each subject, the folder that holds them, and what to bear in mind."""
 
     levels: "xr.Dataset"
     table: "pd.DataFrame"
     folder: Path
+    notes: tuple[str, ...] = ()
 
 
 def read_study(name_or_path: str | Path) -> Study:
@@ -186,18 +189,20 @@ def run_study(
 
     with new_folder(folder, force=force) as draft:
         progress("simulating")
-        levels = simulate(
-            study.model,
-            study.regimens,
-            study.people,
-            times=study.sweep.times,
-            meal=study.sweep.meal,
-            formulation=study.sweep.formulation,
-        )
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always")
+            levels = simulate(
+                study.model,
+                study.regimens,
+                study.people,
+                times=study.sweep.times,
+                meal=study.sweep.meal,
+                formulation=study.sweep.formulation,
+            )
         levels.attrs["study"] = study.text
         progress("exposure")
         windows = exposure(levels)
-        table = exposure_table(levels)
+        table = exposure_table(windows)
         table.to_csv(draft / "exposure.csv", index=False, float_format="%.6g")
         progress("pictures")
         plot.course_picture(levels).savefig(draft / "course.png", **PNG)
@@ -210,7 +215,7 @@ def run_study(
         reserve(draft / "levels.nc", size=levels.nbytes + levels.nbytes // 50 + 2**18)
         levels.to_netcdf(draft / "levels.nc", engine="h5netcdf")
         (draft / "study.toml").write_text(study.text, encoding="utf-8")
-    return Results(levels, table, folder)
+    return Results(levels, table, folder, tuple(str(note.message) for note in notes))
 
 
 def _parse(text: str, *, name: str, place: str, home: Path) -> Study:

@@ -246,6 +246,7 @@ def dimension_words(unit: str, *, place: str = "") -> str:
     return f"{words} ({' * '.join(above)} / {' * '.join(below)})" if above and below else words
 
 
+@lru_cache(maxsize=4096)
 def factor(unit_from: str, unit_to: str, *, place: str = "") -> float:
     """Number by which a value in one unit is multiplied to be in the other; whole factors are exact.
 
@@ -271,6 +272,7 @@ def factor(unit_from: str, unit_to: str, *, place: str = "") -> float:
     return number
 
 
+@lru_cache(maxsize=4096)
 def coherent(unit: str, *, place: str = "") -> tuple[float, str]:
     """Factor to the unit that a quantity of this kind has inside, and the name of that unit.
 

@@ -28,7 +28,7 @@ WT = { values = [45, 62, 90], unit = "kg" }
 
 [regimens]
 low = "20 mg once daily for 1 week"
-high = "40 mg twice daily for 1 week"
+high = "40 mg twice daily for 2 days"
 
 [sweep]
 times = "6 h"
@@ -82,6 +82,9 @@ def test_a_run_prints_a_table_and_writes_all_files(done):
     assert f"Written to {Path('results/three')}: {', '.join(FILES)}" in outcome.stdout
     for word in ("Three people", "low", "high", "fasted", "Cmax", "Cmin", "Cavg", "AUC", "mg/kg", "ng/mL"):
         assert word in outcome.stdout
+    assert "Rough: the times are up to 6 h apart, so peaks and troughs are missed." in outcome.stdout
+    assert re.search(r"Not at steady state: high \(AUC changes by up to \d+(\.\d+)? %\)", outcome.stdout)
+    assert "Steady state for low: AUC differs by less than" in outcome.stdout
     assert max(map(len, outcome.stdout.splitlines())) <= 120
     assert os.listdir(folder.parent) == ["three"]
 
@@ -143,13 +146,15 @@ def test_ctrl_c_leaves_nothing(command, tmp_path, monkeypatch):
     assert os.listdir(tmp_path / "results") == []
 
 
-def test_force_replaces(done, command, tmp_path):
-    """One meal and one person: a study without a sweep runs too."""
+def test_force_replaces(command, tmp_path):
+    """One meal, one person, times that end too early: it runs, and the table says what it lacks."""
     text = STUDY.replace('meal = ["fed", "fasted"]', 'meal = "fasted"').replace("[45, 62, 90]", "[62]")
-    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
-    for words in ((), ("--force",)):
+    for times, words in (("6 h", ()), ("1 h for 10 h", ("--force",))):
+        (tmp_path / "s.toml").write_text(text.replace('"6 h"', f'"{times}"'), encoding="utf-8")
         code, out, err = command("run", "s.toml", "--out", "here", *words)
         assert (code, err) == (0, "")
+    assert "-: the times of the study do not reach over a whole dosing interval." in out
+    assert "nan" not in out
     assert "meals.png" not in out
     assert "levels.nc" in os.listdir("here")
 

@@ -122,6 +122,7 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
 def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.DataFrame":
     """One row for each subject under each combination: the last dosing interval, and the course.
 
+    ``levels`` is a Dataset of levels, or what `exposure` made of one.
     Where the meal is a dimension, ``AUC first meal / this meal`` compares the meals. Units stand in the column names.
 
     >>> import doseline as dl
@@ -133,7 +134,7 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
 
     import pandas as pd
 
-    table = exposure(levels, output=output)
+    table = levels if "interval_start" in levels else exposure(levels, output=output)
     keys = [name for name in ("regimen", "formulation", "meal", "subject") if name in table.coords]
     full = table.expand_dims([name for name in keys if name not in table.dims])
     complete = full["AUC"].notnull()
