@@ -372,9 +372,10 @@ def _advise_ranges(people: Cohort, model: Model) -> None:
         outside = (values < known.low) | (values > known.high)
         if outside.any():
             first = float(values[outside][0])
+            unit = "" if known.unit == "1" else f" {known.unit}"
             warnings.warn(
                 f"{int(outside.sum())} of {len(values)} subjects have {name} outside {known.low:g} to "
-                f"{known.high:g} {known.unit}, for which {model.name} is meant (the first: {first:g} {known.unit})",
+                f"{known.high:g}{unit}, for which {model.name} is meant (the first: {first:g}{unit})",
                 stacklevel=3,
             )
 

@@ -1,4 +1,3 @@
-
 """A study: one question put to one model, from a TOML file to a folder of results."""
 
 import os

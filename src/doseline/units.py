@@ -361,7 +361,7 @@ def _numbers(value: Any, unit: str, *, place: str) -> Any:
         if given.dtype.kind not in "iuf":
             given = _from_objects(given)
         numbers = given.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"found {_shown(value)} ({type(value).__name__})",
             place=place,

@@ -69,6 +69,8 @@ def test_rows_that_could_not_be_solved_stay_nan(levels):
 REFUSED = [
     (lambda ds: {"levels": ds["plasma"]}, "levels: found DataArray\n  give the whole Dataset from dl.simulate; "
      "xr.open_dataset(path) reads one from a file"),
+    (lambda ds: {"levels": None}, "levels: found NoneType\n  give the whole Dataset from dl.simulate; "
+     "xr.open_dataset(path) reads one from a file"),
     (lambda ds: {"levels": "levels.nc"}, "levels: found str\n  give the whole Dataset from dl.simulate; "
      "xr.open_dataset(path) reads one from a file"),
     (lambda ds: {"levels": xr.Dataset({"a": ("time", [1.0])})},

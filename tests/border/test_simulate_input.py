@@ -48,7 +48,7 @@ title = "A model that breaks"
 version = "1"
 source = { citation = "none" }
 [covariates]
-X = { unit = "1", reference = 1, low = 0, high = 9, label = "a number" }
+X = { unit = "1", reference = 1, low = -9, high = 9, label = "a number" }
 [parameters]
 K = { value = 0.1, unit = "1/h", label = "rate", source = "none", status = "assumption" }
 V = { value = 10, unit = "L", label = "volume", source = "none", status = "assumption" }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from doseline.dataset import output_name
+from doseline.dataset import output_name, refuse_other_than_dataset
 from doseline.errors import InputError
 from doseline.kernels.exposure import windows
 
@@ -134,6 +134,7 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
 
     import pandas as pd
 
+    refuse_other_than_dataset(levels)
     table = levels if "interval_start" in levels else exposure(levels, output=output)
     keys = [name for name in ("regimen", "formulation", "meal", "subject") if name in table.coords]
     full = table.expand_dims([name for name in keys if name not in table.dims])

@@ -162,7 +162,7 @@ def number(value: Any, *, place: str, above: float = -math.inf, least: float = -
     """``value`` as a finite float above ``above`` and not below ``least``."""
     try:
         found = math.nan if isinstance(value, str) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not (math.isfinite(found) and found > above and found >= least):
         limit = (
