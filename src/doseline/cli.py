@@ -1,6 +1,5 @@
 """The command line: ``doseline run``, ``doseline models``, ``doseline show``."""
 
-import gc
 import sys
 import time
 from pathlib import Path

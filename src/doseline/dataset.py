@@ -112,6 +112,17 @@ def build(
     return result.isel(hidden)
 
 
+def middle(count: int, weights: np.ndarray | None) -> int:
+    """Which of ``count`` subjects stands for all: the one nearest to the median weight, or the one in the middle.
+
+    >>> middle(3, np.array([100.0, 50.0, 70.0])), middle(3, None)
+    (2, 1)
+    """
+    if weights is None:
+        return count // 2
+    return int(np.argmin(np.abs(weights - np.median(weights))))
+
+
 def provenance(levels: "xr.Dataset") -> dict[str, Any]:
     """What a Dataset says of how it was made."""
     refuse_other_than_dataset(levels)

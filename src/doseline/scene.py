@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.dataset import output_name
+from doseline.dataset import middle, output_name
 from doseline.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -217,10 +217,8 @@ def _position(levels: "xr.Dataset", name: str, subject: Any) -> int:
         return labels.index(str(subject))
     ends = np.isfinite(levels[name].isel(time=-1).transpose("subject", ...).values).reshape(len(labels), -1)
     solved = np.flatnonzero(ends.sum(axis=1) == ends.sum(axis=1).max())
-    if "WT" not in levels.coords:
-        return int(solved[len(solved) // 2])
-    weights = levels["WT"].values
-    return int(solved[np.argmin(np.abs(weights[solved] - np.median(weights)))])
+    weights = levels["WT"].values if "WT" in levels.coords else None
+    return int(solved[middle(len(solved), None if weights is None else weights[solved])])
 
 
 def read_sweep(table: "xr.Dataset", *, metric: str, against: str) -> Sweep:

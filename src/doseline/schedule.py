@@ -9,13 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from doseline.compile import Compiled, Values
+from doseline.dosing.amounts import SIZES
 from doseline.dosing.dose import Dose, Target
 from doseline.dosing.regimen import Regimen
 from doseline.errors import InputError
 from doseline.population.cohort import Cohort
-
-BODY_SIZES = {"WT": "kg", "BSA": "m**2"}
-"""What a dose may be given per, and in which unit."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,9 @@ class Schedule:
         return np.unique(self.target[(self.duration > 0).any(axis=0)])
 
 
-def body_sizes(people: Cohort) -> dict[str, np.ndarray]:
+def sizes_of(people: Cohort) -> dict[str, np.ndarray]:
     """Body weight [kg] and surface [m2] of the cohort, as far as it has them."""
-    return {name: people.values(name, unit) for name, unit in BODY_SIZES.items() if name in people.covariates}
+    return {name: people.values(name, unit) for name, unit in SIZES.items() if name in people.covariates}
 
 
 def refuse_missing_sizes(regimen: Regimen, people: Cohort, *, place: str) -> None:
@@ -49,7 +47,7 @@ def refuse_missing_sizes(regimen: Regimen, people: Cohort, *, place: str) -> Non
             raise InputError(
                 f"'{each}' needs {each.per}, and the cohort has none",
                 place=place,
-                advice=f"add {each.per} (in {BODY_SIZES[each.per]}) to the cohort",
+                advice=f"add {each.per} (in {SIZES[each.per]}) to the cohort",
             )
 
 
@@ -59,7 +57,7 @@ def course_end(regimen: Regimen, people: Cohort) -> float:
     count = last.count
     if regimen.until is not None:
         last = regimen.blocks[-1]
-        most = int(np.max(regimen.doses_taken(**body_sizes(people))))
+        most = int(np.max(regimen.doses_taken(**sizes_of(people))))
         count = most - (regimen.count - last.count)
     period, entry = divmod(count, len(last.pattern))
     return last.start + period * last.period + last.pattern[entry][0]
@@ -81,7 +79,7 @@ def schedule(
     coherent units; ``place`` is what messages call this regimen.
     """
     time, kind, doses = regimen.doses()
-    sizes = body_sizes(people)
+    sizes = sizes_of(people)
     count = len(people)
     target = np.empty(len(doses), dtype=np.int64)
     amount, lag, duration = (np.empty((count, len(doses))) for _ in range(3))

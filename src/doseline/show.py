@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.table import Table
 
+from doseline.dataset import middle
 from doseline.model.spec import Formulation, Model
 from doseline.study import Results, Study
 from doseline.verify import Outcome, check_model
@@ -107,10 +108,10 @@ def results_table(study: Study, results: Results) -> Table:
     frame = results.table
     keys = [name for name in ("regimen", "formulation", "meal") if name == "regimen" or _several(frame, name)]
     shown = [name for start in RESULT_COLUMNS for name in frame.columns if name.startswith(start)]
-    shown = [name for name in dict.fromkeys(shown) if name.startswith("AUC (") or "ratio" not in name]
+    shown = list(dict.fromkeys(shown))
     table = Table(
         title=study.head.title,
-        caption=_caption(frame, results.levels["time"].to_numpy()),
+        caption=_caption(frame, results.levels["time"].values),
         title_justify="left",
         caption_justify="left",
     )
@@ -118,13 +119,14 @@ def results_table(study: Study, results: Results) -> Table:
         table.add_column(name)
     for name in shown:
         table.add_column(_heading(name), justify="right")
+    at = _middle(frame)
     previous = None
     for labels, group in frame.groupby(keys, sort=False):
         if previous not in (None, labels[0]):
             table.add_section()
         first = "" if labels[0] == previous else str(labels[0])
         previous = labels[0]
-        table.add_row(first, *map(str, labels[1:]), *[_cell(group[name]) for name in shown])
+        table.add_row(first, *map(str, labels[1:]), *[_cell(group[name], at) for name in shown])
     return table
 
 
@@ -139,10 +141,16 @@ def _heading(name: str) -> str:
     return name.replace(" / ", "\n/ ")
 
 
-def _cell(values: "pd.Series") -> str:
-    """The middle subject's value, and below it the range over all subjects where there is one."""
-    middle, low, high = _round(values.iloc[len(values) // 2]), _round(values.min()), _round(values.max())
-    return middle if low == high else f"{middle}\n{low}-{high}"
+def _middle(frame: "pd.DataFrame") -> int:
+    """Position of the subject that stands for all, the same one as in the pictures."""
+    people = frame["subject"].nunique()
+    return middle(people, frame["WT (kg)"].values[:people] if "WT (kg)" in frame else None)
+
+
+def _cell(values: "pd.Series", at: int) -> str:
+    """The value of the subject at ``at``, and below it the range over all subjects where there is one."""
+    own, low, high = _round(values.iloc[at]), _round(values.min()), _round(values.max())
+    return own if low == high else f"{own}\n{low}-{high}"
 
 
 def _round(value: float) -> str:
@@ -155,16 +163,16 @@ def _round(value: float) -> str:
 def _caption(frame: "pd.DataFrame", times: np.ndarray) -> str:
     """What the numbers of the table are, and how far they can be trusted."""
     people = frame["subject"].nunique()
-    middle = frame.iloc[people // 2]
+    chosen = frame.iloc[_middle(frame)]
     columns = list(frame.columns)
     own = columns[
         columns.index("subject") + 1 : next(i for i, name in enumerate(columns) if name.startswith("Cmax ("))
     ]
     who = ", ".join(
-        f"{name.split(' (')[0]} {middle[name]:g} {name.split('(')[1].rstrip(')')}" for name in own
+        f"{name.split(' (')[0]} {chosen[name]:g} {name.split('(')[1].rstrip(')')}" for name in own
     )
     several = f" (second line: from the lowest to the highest of {people} subjects)" if people > 1 else ""
-    told = [f"Last dosing interval of the course. Subject: {who or middle['subject']}{several}."]
+    told = [f"Last dosing interval of the course. Subject: {who or chosen['subject']}{several}."]
     return "\n".join([*told, *_settled(frame), *_rough(frame, times)])
 
 

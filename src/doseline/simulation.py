@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from doseline.compile import ENGINE, Compiled
-from doseline.dataset import DIMENSIONS, SCHEMA, Axis, Level, build, provenance
+from doseline.dataset import (
+    COORDINATES,
+    DIMENSIONS,
+    SCHEMA,
+    VARIABLES,
+    Axis,
+    Level,
+    build,
+    provenance,
+)
 from doseline.dosing.regimen import Regimen, regimen
 from doseline.errors import STATUS, DoselineError, InputError, SolveError, Status, did_you_mean
 from doseline.model.read import load_model, read_model
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort, cohort
-from doseline.schedule import body_sizes, course_end, followed_until, refuse_missing_sizes, schedule
+from doseline.schedule import course_end, followed_until, refuse_missing_sizes, schedule, sizes_of
 from doseline.solve import solve
 from doseline.times import read_times
 from doseline.version import __version__
@@ -61,7 +70,8 @@ def simulate(
     -------
     xarray.Dataset
         A variable for each output, dims (regimen, formulation, meal, subject, time); ``status``, ``total_dose`` [mg],
-        ``dose_time`` [h]. ``attrs`` say what is needed to run it again with `replay`.
+        ``doses_taken``, ``dose_time`` [h], ``course_end`` [h]; ``NAME_jumps`` where boluses enter the output NAME.
+        ``attrs`` say what is needed to run it again with `replay`.
 
     Raises
     ------
@@ -71,19 +81,20 @@ def simulate(
     >>> levels["plasma"].dims, levels["plasma"].attrs["units"]
     (('subject', 'time'), 'ng/mL')
     """
-    chosen = load_model(model) if isinstance(model, (str, Path)) else _model(model)
+    chosen = load_model(model)
     if on_failure not in ("raise", "mark"):
         raise InputError(f"found {on_failure!r}", place="on_failure", advice="expected 'raise' or 'mark'")
     named = _regimens(regimens)
-    crowd = _people(people, chosen)
-    covariates_of(crowd, chosen)
-    _advise_ranges(crowd, chosen)
+    people = _people(people, chosen)
+    _refuse_result_names(people, chosen)
+    covariates_of(people, chosen)
+    _advise_ranges(people, chosen)
     swept = isinstance(regimens, (Mapping, list, tuple))
     for name, course in named.items():
-        refuse_missing_sizes(course, crowd, place=f"regimen '{name}'" if swept else "regimen")
+        refuse_missing_sizes(course, people, place=f"regimen '{name}'" if swept else "regimen")
     axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
-    grid = read_times(times, end=max(followed_until(course, crowd) for course in named.values()))
-    return _run(chosen, named, crowd, axes, grid, on_failure=on_failure, threads=_threads(threads))
+    grid = read_times(times, end=max(followed_until(course, people) for course in named.values()))
+    return _run(chosen, named, people, axes, grid, on_failure=on_failure, threads=_threads(threads))
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":
@@ -159,29 +170,12 @@ def _run(
         name: Level(
             values=levels[:, :, :, position],
             units=output.unit,
-            label=output.label or name,
+            label=output.label,
             jumps=np.array([compiled.sees(name, states) for states in entered]).reshape(shape),
         )
         for position, (name, output) in enumerate(model.outputs.items())
     }
-    told = {
-        "schema": SCHEMA,
-        "model_name": model.name,
-        "model": model.text,
-        "changes": dict(model.changes),
-        "regimens": {name: course.to_dict() for name, course in regimens.items()},
-        "axes": {name: {"labels": list(axis.labels), "shown": axis.shown} for name, axis in axes.items()},
-        "covariates": list(people.covariates),
-        "on_failure": on_failure,
-    }
-    attrs = {
-        "model": model.name,
-        "model_version": model.version,
-        "model_title": model.title,
-        "doseline_version": __version__,
-        "engine": ENGINE,
-        "provenance": json.dumps(told),
-    }
+    attrs = _attrs(model, regimens, axes, people, on_failure=on_failure)
     everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
     shown = {
         # a number without a unit that the model does not know stays a plain number
@@ -194,9 +188,38 @@ def _run(
     return build(outputs, {**axes, **everyone}, _beside(regimens, people, status), shown, attrs)
 
 
+def _attrs(
+    model: Model,
+    regimens: Mapping[str, Regimen],
+    axes: Mapping[str, Axis],
+    people: Cohort,
+    *,
+    on_failure: str,
+) -> dict[str, str]:
+    """What a Dataset says of itself: model, versions, engine, and everything that `replay` needs."""
+    told = {
+        "schema": SCHEMA,
+        "model_name": model.name,
+        "model": model.text,
+        "changes": dict(model.changes),
+        "regimens": {name: course.to_dict() for name, course in regimens.items()},
+        "axes": {name: {"labels": list(axis.labels), "shown": axis.shown} for name, axis in axes.items()},
+        "covariates": list(people.covariates),
+        "on_failure": on_failure,
+    }
+    return {
+        "model": model.name,
+        "model_version": model.version,
+        "model_title": model.title,
+        "doseline_version": __version__,
+        "engine": ENGINE,
+        "provenance": json.dumps(told),
+    }
+
+
 def _beside(regimens: Mapping[str, Regimen], people: Cohort, status: np.ndarray) -> dict[str, np.ndarray]:
     """The variables beside the levels."""
-    sizes, count = body_sizes(people), len(people)
+    sizes, count = sizes_of(people), len(people)
     times = [course.doses()[0] for course in regimens.values()]
     dose_time = np.full((len(times), max(map(len, times))), np.nan)
     for row, own in zip(dose_time, times, strict=True):
@@ -237,14 +260,6 @@ def _failure(
         f"{len(rows)} of {status.size} rows could not be solved: {STATUS[code].sentence}\n  {lines}",
         place="simulate",
         advice=f"{STATUS[code].advice}\non_failure='mark' keeps the other rows",
-    )
-
-
-def _model(model: Any) -> Model:
-    if isinstance(model, Model):
-        return model
-    raise InputError(
-        f"found {type(model).__name__}", place="model", advice="give a name, or a model from dl.load_model"
     )
 
 
@@ -363,6 +378,15 @@ def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
             )
         values[name] = people.values(name, known.unit) * known.to_coherent
     return values
+
+
+def _refuse_result_names(people: Cohort, model: Model) -> None:
+    """A covariate must not take the name of something else in the result."""
+    for name in people.covariates:
+        if name in {*VARIABLES, *COORDINATES, "dose", "interval", *model.outputs}:
+            raise InputError(
+                f"'{name}' is a name that results use", place=f"cohort {name}", advice="rename the covariate"
+            )
 
 
 def _advise_ranges(people: Cohort, model: Model) -> None:

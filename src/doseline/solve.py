@@ -23,9 +23,9 @@ def solve(
     """Levels (schedule, output, subject, time) in the outputs' units, and status (schedule, subject)."""
     infused = sorted({int(state) for plan in schedules for state in plan.infused})
     subjects = len(schedules[0].taken)
-    system, sound = _system(compiled, covariates, infused, subjects=subjects)
+    system = _system(compiled, covariates, infused, subjects=subjects)
     courses = [_course(plan, infused, compiled) for plan in schedules]
-    usable = [np.where(sound, _dose_status(course), Status.BAD_PARAMETER) for course in courses]
+    usable = [np.where(system.solvable, _dose_status(course), Status.BAD_PARAMETER) for course in courses]
     levels, solved = _run_blocks(system, usable, courses, Grid(times, even_step(times)), threads)
     status = np.empty(solved.shape, dtype=np.int8)
     for position, able in enumerate(usable):
@@ -75,9 +75,7 @@ def _run_blocks(
     return levels, solved
 
 
-def _system(
-    compiled: Compiled, covariates: Values, infused: Sequence[int], *, subjects: int
-) -> tuple[System, np.ndarray]:
+def _system(compiled: Compiled, covariates: Values, infused: Sequence[int], *, subjects: int) -> System:
     """State matrices with a state for the rate of each infused one; and which subjects' are fit to be solved."""
     with np.errstate(all="ignore"):  # what overflows is told by its status
         rates, weights = compiled.system(compiled.parameters(covariates), subjects=subjects)
@@ -95,7 +93,7 @@ def _system(
     for k, state in enumerate(infused):
         wide[:, state, n + k] = 1.0
     padded = np.concatenate([weights, np.zeros((*weights.shape[:2], len(infused)))], axis=2)
-    return System(wide.reshape(subjects, -1), padded, sound), sound
+    return System(wide.reshape(subjects, -1), padded, sound)
 
 
 def _course(plan: Schedule, infused: Sequence[int], compiled: Compiled) -> Course:

@@ -14,6 +14,7 @@ from pydantic import Field, PlainValidator, ValidationError
 
 from doseline.analysis.exposure import exposure, exposure_table
 from doseline.compile import Compiled
+from doseline.dosing.amounts import SIZES
 from doseline.dosing.regimen import Regimen, regimen
 from doseline.errors import DoselineError, InputError, ModelError, Problem, StudyError, did_you_mean
 from doseline.folder import new_folder, reserve
@@ -22,7 +23,7 @@ from doseline.model.entries import Entry, Real, Text
 from doseline.model.read import library, load_model, read_text, read_toml, studies
 from doseline.model.spec import Model
 from doseline.population.cohort import STANDARD_UNITS, Cohort, cohort
-from doseline.schedule import BODY_SIZES, refuse_missing_sizes
+from doseline.schedule import refuse_missing_sizes
 from doseline.simulation import choices, covariates_of, simulate
 from doseline.times import read_times
 from doseline.units import factor, parse_unit, registry
@@ -279,7 +280,7 @@ def _fit(
 ) -> None:
     """Do cohort, regimens and sweep go with the model? What could not be read has been told before."""
     if people is not None:
-        known = [*model.covariates, *BODY_SIZES]
+        known = [*model.covariates, *SIZES]
         for name in people.covariates:
             if name not in known:
                 problems.append(

@@ -7,6 +7,7 @@ sides agree on which of two moments is the earlier one.
 """
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import Dose as Given
@@ -103,6 +104,18 @@ def as_given(course, routes):
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), body=bodies(), one=entries, two=entries, times=even | uneven | pieces)
 def test_agrees(data, body, one, two, times):
+    agree(data, body, one, two, times)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(data=st.data(), body=bodies(), one=entries, two=entries, times=even | uneven | pieces)
+def test_agrees_at_length(data, body, one, two, times):
+    agree(data, body, one, two, times)
+
+
+def agree(data, body, one, two, times):
+    """Truth: the plain simulator, which shares no code with the engine."""
     n, flows = body
     # an infusion adds a state: 2 to 5 of them are enough to compile
     course = data.draw(courses(infusions=n < 5))

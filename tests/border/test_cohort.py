@@ -9,6 +9,7 @@ import pytest
 
 from doseline.errors import InputError, UnitError
 from doseline.population.cohort import Cohort, cohort
+from doseline.simulation import simulate
 from doseline.units import registry
 
 NAN, INF = float("nan"), float("inf")
@@ -182,3 +183,12 @@ def test_what_is_refused(given, kind, message):
     with pytest.raises(kind) as caught:
         cohort(given.get("people"), **{name: value for name, value in given.items() if name != "people"})
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["time", "meal", "status", "plasma", "dose", "interval", "total_dose"])
+def test_a_covariate_cannot_take_the_name_of_a_result(name):
+    """Truth: it would replace that part of the Dataset, or be lost in it."""
+    people = cohort({"WT": [60, 70], name: [1, 2]})
+    with pytest.raises(InputError) as caught:
+        simulate("isotretinoin", "40 mg once fed", people, times="6 h")
+    assert str(caught.value) == f"cohort {name}: '{name}' is a name that results use\n  rename the covariate"

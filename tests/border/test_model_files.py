@@ -218,7 +218,9 @@ def test_a_library_name_written_as_a_file(tmp_path, monkeypatch):
 def test_neither_name_nor_path():
     with pytest.raises(InputError) as caught:
         load_model(3)  # type: ignore[arg-type]
-    assert str(caught.value) == "load_model(...): found int\n  expected a name or a path"
+    assert str(caught.value) == (
+        "model: found int\n  give a name, the path of a file, or a model from dl.load_model"
+    )
 
 
 @pytest.mark.parametrize(

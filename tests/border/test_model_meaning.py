@@ -173,3 +173,11 @@ ONE = {
 def test_one_mistake(mistake):
     edit, text = ONE[mistake]
     assert complaint(changed(edit)) == text
+
+
+def test_names_of_results_are_reserved():
+    """Truth: the schema of results, which the model layer may not import."""
+    from doseline.dataset import COORDINATES, VARIABLES
+    from doseline.model.validate import RESERVED
+
+    assert set(RESERVED) >= {*VARIABLES, *COORDINATES, "dose", "interval"}

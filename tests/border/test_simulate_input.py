@@ -133,7 +133,8 @@ REFUSED = [
     (dict(model="isotretinon"), InputError,
      "unknown model 'isotretinon'\n  did you mean 'isotretinoin'? models: isotretinoin, one-compartment-oral\n"
      "  a model of your own: give its path, such as './isotretinon.toml'"),
-    (dict(model=None), InputError, "model: found NoneType\n  give a name, or a model from dl.load_model"),
+    (dict(model=None), InputError,
+     "model: found NoneType\n  give a name, the path of a file, or a model from dl.load_model"),
     (dict(model=Path("none.toml")), InputError,
      "none.toml: no such file\n"
      "  look at the path, or give the name of a model: isotretinoin, one-compartment-oral"),
@@ -195,7 +196,7 @@ REFUSED = [
      "cohort: found [50, 60]\n"
      "  give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"),
     (dict(regimens={"a": COURSE, "b": "20 mg/m2 once"}), InputError,
-     "regimen 'b': '20 mg/m2' needs BSA, and the cohort has none\n  add BSA (in m**2) to the cohort"),
+     "regimen 'b': '20 mg/m2' needs BSA, and the cohort has none\n  add BSA (in m2) to the cohort"),
     # times
     (dict(times="2 L"), UnitError, "times: '2 L' is volume\n  expected time, in a unit such as h"),
     (dict(times=[0, 2, 1]), InputError,

@@ -234,7 +234,7 @@ REFUSED = [
      '  write a name before the "="'),
     ({"20 mg": "20 mg/m2"},
      "s.toml [regimens] 'low': '20 mg/m2' needs BSA, and the cohort has none\n"
-     "  add BSA (in m**2) to the cohort"),
+     "  add BSA (in m2) to the cohort"),
     ({"once daily": "once daily with brunch"}, "s.toml [regimens] 'low': unknown meal 'brunch'\n"
      "  formulation 'generic' of isotretinoin has: fed, fasted"),
     ({"once daily": "once daily by iv"},

@@ -1,7 +1,7 @@
 """Exposure from a Dataset of levels: Cmax, Tmax, Cmin, Cavg and AUC, in every dosing interval and over the course."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,20 +82,7 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     time = np.ascontiguousarray(full["time"].values, dtype=np.float64)
     flag = full.get(f"{name}_jumps", xr.DataArray(False))
     jumps = flag.broadcast_like(level.isel(time=0, drop=True)).transpose(*level.dims[:-1]).values
-    inside = np.full((*level.shape[:-1], starts.shape[1], len(METRICS)), np.nan)
-    course = np.full((*level.shape[:-1], 1, len(METRICS)), np.nan)
-    for position in range(level.sizes["regimen"]):
-        values = np.ascontiguousarray(level[position].values, dtype=np.float64)
-        flat = values.reshape(-1, len(time))
-        edges = np.stack([starts[position], ends[position]], axis=1)
-        kept = np.isfinite(edges).all(axis=1)
-        found = np.empty((len(flat), int(kept.sum()), len(METRICS)))
-        jumping = np.ascontiguousarray(jumps[position]).ravel()
-        windows(time, flat, edges[kept], jumping, found)
-        inside[position][..., kept, :] = found.reshape(*values.shape[:-1], *found.shape[1:])
-        whole = np.empty((len(flat), 1, len(METRICS)))
-        windows(time, flat, np.array([[time[0], time[-1]]]), jumping, whole)
-        course[position] = whole.reshape(*values.shape[:-1], *whole.shape[1:])
+    inside, course = _measure(level, time, starts, ends, jumps)
     untaken = xr.DataArray(starts, dims=("regimen", "interval")) > _last_dose(full) * (1 + 1e-12)
     units = str(level.attrs.get("units", ""))
     data = {}
@@ -116,7 +103,7 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     for beside in ("total_dose", "doses_taken"):
         if beside in full:
             result[beside] = full[beside]
-    return result.isel(regimen=0) if lone and "regimen" in result.dims else result
+    return result.isel(regimen=0) if lone else result
 
 
 def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.DataFrame":
@@ -130,8 +117,6 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     >>> round(float(exposure_table(levels)["AUC fed / this meal"].iloc[1]), 1)
     2.7
     """
-    from typing import Any
-
     import pandas as pd
 
     refuse_other_than_dataset(levels)
@@ -157,7 +142,7 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     if "meal" in table.dims:
         first = full["meal"].values[0]
         columns[f"AUC {first} / this meal"] = chosen["AUC"].isel(meal=0, drop=True) / chosen["AUC"]
-    shape = chosen["AUC"].broadcast_like(chosen["AUC"]).transpose(*keys)
+    shape = chosen["AUC"].transpose(*keys)
     frame = pd.DataFrame(index=shape.to_series().index)
     for name, coordinate in full.coords.items():
         if coordinate.dims == ("subject",) and name != "subject":
@@ -167,6 +152,27 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     for name, values in columns.items():
         frame[name] = values.broadcast_like(shape).transpose(*keys).values.ravel()
     return frame.reset_index()
+
+
+def _measure(
+    level: "xr.DataArray", time: np.ndarray, starts: np.ndarray, ends: np.ndarray, jumps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Metrics (regimen, ..., interval, metric) of every interval, and (regimen, ..., 1, metric) of all times."""
+    inside = np.full((*level.shape[:-1], starts.shape[1], len(METRICS)), np.nan)
+    course = np.full((*level.shape[:-1], 1, len(METRICS)), np.nan)
+    for position in range(level.sizes["regimen"]):
+        values = np.ascontiguousarray(level[position].values, dtype=np.float64)
+        flat = values.reshape(-1, len(time))
+        edges = np.stack([starts[position], ends[position]], axis=1)
+        kept = np.isfinite(edges).all(axis=1)
+        found = np.empty((len(flat), int(kept.sum()), len(METRICS)))
+        jumping = np.ascontiguousarray(jumps[position]).ravel()
+        windows(time, flat, edges[kept], jumping, found)
+        inside[position][..., kept, :] = found.reshape(*values.shape[:-1], *found.shape[1:])
+        whole = np.empty((len(flat), 1, len(METRICS)))
+        windows(time, flat, np.array([[time[0], time[-1]]]), jumping, whole)
+        course[position] = whole.reshape(*values.shape[:-1], *whole.shape[1:])
+    return inside, course
 
 
 def _refuse_incomplete(levels: "xr.Dataset", level: "xr.DataArray") -> None:

@@ -64,7 +64,7 @@ def window(time, levels, span, jumps, out):
     points = time.shape[0]
     first, last = at_or_after(time, begin), at_or_after(time, end)
     out[:] = np.nan
-    if first >= points or last >= points + 1 or (last == points and time[points - 1] < end) or end <= begin:
+    if first >= points or (last == points and time[points - 1] < end) or end <= begin:
         return
     if first == 0 and time[0] > begin:
         return

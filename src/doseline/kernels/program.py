@@ -180,7 +180,8 @@ def write_program(count, inputs, grid, program):
         last = points
         if i + 1 < count:
             last = points_before(grid, k, inputs.nominal[i + 1], inputs.delay[i + 1])
-        while True:
+        more = True
+        while more:
             program.step[segment] = -1
             if interval > 0.0:
                 program.step[segment] = number(program.interval, intervals, interval)
@@ -197,13 +198,13 @@ def write_program(count, inputs, grid, program):
                 program.table[segment] = table
             segment += 1
             k += columns
-            if k == last:
-                break
-            # the run goes on: move to its next point without an input
-            interval = (grid.time[k] - nominal) - delay
-            nominal, delay = grid.time[k], 0.0
-            program.kind[segment] = -1
-            program.closing[segment] = False
+            more = k < last
+            if more:
+                # the run goes on: move to its next point without an input
+                interval = (grid.time[k] - nominal) - delay
+                nominal, delay = grid.time[k], 0.0
+                program.kind[segment] = -1
+                program.closing[segment] = False
     program.size[0] = segment
     program.size[1] = intervals
     program.size[2] = tables

@@ -60,8 +60,8 @@ def load_model(name_or_path: str | Path | Model) -> Model:
     if not isinstance(name_or_path, (str, Path)):
         raise InputError(
             f"found {type(name_or_path).__name__}",
-            place="load_model(...)",
-            advice="expected a name or a path",
+            place="model",
+            advice="give a name, the path of a file, or a model from dl.load_model",
         )
     name = str(name_or_path)
     if isinstance(name_or_path, Path) or name.endswith(_MODEL) or "/" in name or "\\" in name:

@@ -13,7 +13,10 @@ from doseline.model.sections import OUT, Draft, quoted
 from doseline.model.tree import FUNCTIONS
 from doseline.units import Dimension, dimension, read_quantity
 
-RESERVED = ("time", "subject", "regimen", "meal", "formulation", "route", "status")
+RESERVED = (
+    *("time", "subject", "regimen", "meal", "formulation", "route", "dose", "interval"),
+    *("status", "total_dose", "doses_taken", "dose_time", "course_end"),
+)
 """Names that results use for themselves."""
 
 MOST_UNKNOWN = 5
