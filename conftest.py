@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sybil import Sybil
-from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
-
-os.environ.setdefault("MPLBACKEND", "Agg")  # pictures go to files: no window may open during a test
+from sybil.parsers.myst import PythonCodeBlockParser
 
 # doctest collection would import these, and they are settings of sphinx
 collect_ignore_glob = ["docs/conf.py", "docs/_ext/*", "docs/_build/*"]
@@ -31,9 +29,8 @@ def _leave(namespace: dict[str, Any]) -> None:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[PythonCodeBlockParser()],
     patterns=["README.md", "docs/**/*.md", "docs/*.md"],
-    excludes=["docs/_build/**"],
     setup=_enter,
     teardown=_leave,
 ).pytest()

@@ -75,10 +75,7 @@ def covariates(model: Table) -> list[str]:
     )
 
 
-def parameter_row(name: str, row: object) -> list[str]:
-    """One parameter: a table of its own in the file, or a bare number."""
-    if not isinstance(row, Mapping):
-        return [code(name), number(row), "", "", "", ""]
+def parameter_row(name: str, row: Table) -> list[str]:
     told = [number(row.get("value", "")), code(row.get("unit", ""))]
     return [code(name), *told, *(prose(row.get(key, "")) for key in ("label", "status", "source"))]
 
@@ -123,8 +120,8 @@ def routes(model: Table) -> list[str]:
     )
 
 
-def meals(formulation: Table) -> Iterable[list[str]]:
-    """One row for each number a meal changes."""
+def meals(formulation: Table, typical: Table) -> Iterable[list[str]]:
+    """One row for each number a meal changes; what it leaves out is as the parameter has it."""
     for name, meal in formulation.get("meals", {}).items():
         told = {key: meal[key] for key in ("label", "source", "into") if key in meal}
         changes = {key: row for key, row in meal.items() if key not in told}
@@ -132,9 +129,8 @@ def meals(formulation: Table) -> Iterable[list[str]]:
         if not changes:
             yield [code(name), meaning, where, "", "", "", "", prose(told.get("source", ""))]
         for key, row in changes.items():
-            parameter, value, unit, _, status, source = parameter_row(key, row)
-            origin = source or prose(told.get("source", ""))
-            yield [code(name), meaning, where, parameter, value, unit, status, origin]
+            parameter, value, unit, _, status, source = parameter_row(key, typical[key] | row)
+            yield [code(name), meaning, where, parameter, value, unit, status, source]
 
 
 def formulations(model: Table) -> list[str]:
@@ -145,7 +141,7 @@ def formulations(model: Table) -> list[str]:
         told = f"**{prose(name)}**: {prose(row.get('label', ''))}"
         lines += [f"{told} ({strengths} {unit})" if strengths else told, ""]
         heads = ["meal", "meaning", "dose goes into", "sets", "value", "unit", "status", "source"]
-        lines += grid(heads, meals(row))
+        lines += grid(heads, meals(row, model["parameters"]))
     return lines
 
 

@@ -129,7 +129,8 @@ class Compiled:
         into, changes = route.into, {}
         meal = self._meal(intake)
         if meal is not None:
-            into = meal.into or into
+            # a meal names the depot of the first route, that of swallowed doses; an infusion stays where it goes
+            into = meal.into if meal.into and intake.route == self.model.default_route else into
             changes = {name: value.value * value.to_coherent for name, value in meal.overrides.items()}
         values = self.parameters(covariates, changes)
         entry: dict[str, float | np.ndarray] = {"bioavailability": 1.0, "lag": 0.0, "duration": 0.0}

@@ -1,7 +1,8 @@
 """The exceptions people see, and how the solving of one row can end.
 
-Every message says where, what was found, and what to do next; the texts are tested. Kernels raise nothing:
-they return a :class:`Status`, and :data:`STATUS` holds its sentence.
+Every message says where, what was found, and what to do next; the texts are tested. Kernels raise nothing and know no
+status: they say which rows ended in finite numbers, in a boolean array ``solved``. ``solve.py`` gives each row its
+:class:`Status`, and :data:`STATUS` holds its sentence.
 """
 
 from __future__ import annotations

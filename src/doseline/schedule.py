@@ -4,13 +4,14 @@ The one place that decides what happens at the same time: doses given together a
 and a grid point at the time of a dose shows the level after it (kernels/program.py counts the points on that rule).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from doseline.compile import Compiled, Values
 from doseline.dosing.amounts import SIZES
-from doseline.dosing.dose import Dose, Target
+from doseline.dosing.dose import Block, Dose, Target
 from doseline.dosing.regimen import Regimen
 from doseline.errors import InputError
 from doseline.population.cohort import Cohort
@@ -33,6 +34,11 @@ class Schedule:
         """Positions of the states that infusions enter."""
         return np.unique(self.target[(self.duration > 0).any(axis=0)])
 
+    @property
+    def boluses(self) -> np.ndarray:
+        """Positions of the states that boluses enter."""
+        return np.unique(self.target[~(self.duration > 0).all(axis=0)])
+
 
 def sizes_of(people: Cohort) -> dict[str, np.ndarray]:
     """Body weight [kg] and surface [m2] of the cohort, as far as it has them."""
@@ -53,19 +59,39 @@ def refuse_missing_sizes(regimen: Regimen, people: Cohort, *, place: str) -> Non
 
 def course_end(regimen: Regimen, people: Cohort) -> float:
     """End of the last dosing interval: when the next dose would be due for whoever takes most. [h]"""
-    last = max(regimen.blocks, key=lambda block: block.last)
-    count = last.count
+    counts = [block.count for block in regimen.blocks]
     if regimen.until is not None:
-        last = regimen.blocks[-1]
-        most = int(np.max(regimen.doses_taken(**sizes_of(people))))
-        count = most - (regimen.count - last.count)
-    period, entry = divmod(count, len(last.pattern))
-    return last.start + period * last.period + last.pattern[entry][0]
+        counts[-1] -= regimen.count - int(np.max(regimen.doses_taken(**sizes_of(people))))
+    pairs = [
+        _last_and_next(block, count, regimen.blocks)
+        for block, count in zip(regimen.blocks, counts, strict=True)
+    ]
+    last = max(last for last, _ in pairs)
+    # a stage that is over would have gone on before the last dose: it is not waited for
+    return min(due for _, due in pairs if due > last)
 
 
-def followed_until(regimen: Regimen, people: Cohort) -> float:
-    """End of the course and of its last dosing interval, whichever is later: a pause at the end counts. [h]"""
-    end = course_end(regimen, people)
+def _last_and_next(block: Block, count: int, blocks: Sequence[Block]) -> tuple[float, float]:
+    """Time of a block's last dose, and when the next one would be due if it went on. [h]"""
+    cycle, entry = divmod(count - 1, len(block.pattern))
+    begin, at = block.start + cycle * block.period, block.pattern[entry][0]
+    offsets = [offset for offset, _ in block.pattern]
+    for whole in blocks:
+        # a last, unfinished period is a block of its own: the whole periods before it say what would follow
+        joins = abs(whole.start + whole.repeats * whole.period - block.start) <= 1e-9 * block.start
+        if (
+            block.repeats == 1
+            and joins
+            and whole.period == block.period
+            and set(block.pattern) < set(whole.pattern)
+        ):
+            offsets = [offset for offset, _ in whole.pattern]
+    later = [offset for offset in offsets if offset > at]
+    return begin + at, begin + (later[0] if later else block.period + offsets[0])
+
+
+def followed_until(regimen: Regimen, end: float) -> float:
+    """End of the course and of its last dosing interval ``end``, whichever is later: a pause at the end counts. [h]"""
     # with a target that differs by subject, the length is only what the longest conceivable course would take
     return end if regimen.until is not None else max(end, regimen.length)
 

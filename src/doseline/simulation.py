@@ -93,8 +93,9 @@ def simulate(
     for name, course in named.items():
         refuse_missing_sizes(course, people, place=f"regimen '{name}'" if swept else "regimen")
     axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
-    grid = read_times(times, end=max(followed_until(course, people) for course in named.values()))
-    return _run(chosen, named, people, axes, grid, on_failure=on_failure, threads=_threads(threads))
+    ends = {name: course_end(course, people) for name, course in named.items()}
+    grid = read_times(times, end=max(followed_until(course, ends[name]) for name, course in named.items()))
+    return _run(chosen, named, people, axes, grid, ends, on_failure=on_failure, threads=_threads(threads))
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":
@@ -129,7 +130,9 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     named = {name: Regimen.from_dict(plain) for name, plain in told["regimens"].items()}
     axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
     grid = read_times(np.unique(levels["time"].values), end=0.0)
-    again = _run(model, named, people, axes, grid, on_failure=told["on_failure"], threads=_threads(None))
+    again = _run(
+        model, named, people, axes, grid, told["ends"], on_failure=told["on_failure"], threads=_threads(None)
+    )
     kept = {name: levels[name].values for name in DIMENSIONS if name in again.dims and name in levels.coords}
     cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].values)}
     return again.sel(cut) if cut else again
@@ -141,6 +144,7 @@ def _run(
     people: Cohort,
     axes: Mapping[str, Axis],
     times: np.ndarray,
+    ends: Mapping[str, float],
     *,
     on_failure: str,
     threads: int,
@@ -165,7 +169,7 @@ def _run(
     status = status.reshape(*shape, len(people))
     if on_failure == "raise" and status.any():
         raise _failure(status, regimens, people, model, compiled.parameters(covariates))
-    entered = [{int(state) for state in plan.target} for plan in schedules.values()]
+    entered = [{int(state) for state in plan.boluses} for plan in schedules.values()]
     outputs = {
         name: Level(
             values=levels[:, :, :, position],
@@ -175,7 +179,7 @@ def _run(
         )
         for position, (name, output) in enumerate(model.outputs.items())
     }
-    attrs = _attrs(model, regimens, axes, people, on_failure=on_failure)
+    attrs = _attrs(model, regimens, axes, people, ends, on_failure=on_failure)
     everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
     shown = {
         # a number without a unit that the model does not know stays a plain number
@@ -185,7 +189,7 @@ def _run(
         )
         for name, values in people.covariates.items()
     }
-    return build(outputs, {**axes, **everyone}, _beside(regimens, people, status), shown, attrs)
+    return build(outputs, {**axes, **everyone}, _beside(regimens, people, status, ends), shown, attrs)
 
 
 def _attrs(
@@ -193,6 +197,7 @@ def _attrs(
     regimens: Mapping[str, Regimen],
     axes: Mapping[str, Axis],
     people: Cohort,
+    ends: Mapping[str, float],
     *,
     on_failure: str,
 ) -> dict[str, str]:
@@ -203,6 +208,7 @@ def _attrs(
         "model": model.text,
         "changes": dict(model.changes),
         "regimens": {name: course.to_dict() for name, course in regimens.items()},
+        "ends": dict(ends),
         "axes": {name: {"labels": list(axis.labels), "shown": axis.shown} for name, axis in axes.items()},
         "covariates": list(people.covariates),
         "on_failure": on_failure,
@@ -217,7 +223,9 @@ def _attrs(
     }
 
 
-def _beside(regimens: Mapping[str, Regimen], people: Cohort, status: np.ndarray) -> dict[str, np.ndarray]:
+def _beside(
+    regimens: Mapping[str, Regimen], people: Cohort, status: np.ndarray, ends: Mapping[str, float]
+) -> dict[str, np.ndarray]:
     """The variables beside the levels."""
     sizes, count = sizes_of(people), len(people)
     times = [course.doses()[0] for course in regimens.values()]
@@ -230,7 +238,7 @@ def _beside(regimens: Mapping[str, Regimen], people: Cohort, status: np.ndarray)
         "total_dose": np.stack([np.broadcast_to(course.total(**sizes), (count,)) for course in every]),
         "doses_taken": np.stack([np.broadcast_to(course.doses_taken(**sizes), (count,)) for course in every]),
         "dose_time": dose_time,
-        "course_end": np.array([course_end(course, people) for course in every]),
+        "course_end": np.array([ends[name] for name in regimens]),
     }
 
 
@@ -314,12 +322,22 @@ def _regimen(given: Any, place: str) -> Regimen:
         raise
 
 
+def reference_subject(model: Model, **values: float) -> Cohort:
+    """One subject with the model's reference covariates, in the model's own units, but for the ``values`` given."""
+    known = model.covariates
+    return Cohort(
+        subject=np.array([1]),
+        covariates={name: np.array([values.get(name, known[name].reference)]) for name in known},
+        units={name: known[name].unit for name in known},
+    )
+
+
 def _people(people: Any, model: Model) -> Cohort:
     """The cohort, with the reference value of each covariate that it leaves out of a cohort of nobody in particular."""
     if people is None:
         if not model.covariates:
             return cohort(subject=[1])
-        return cohort({name: [known.reference] for name, known in model.covariates.items()})
+        return reference_subject(model)
     return people if isinstance(people, Cohort) else cohort(people)
 
 
@@ -332,7 +350,7 @@ def choices(model: Model, *, formulation: Any, meal: Any) -> dict[str, Axis]:
     eaten = _choice(meal, "meal", model, meals)
     if meal is None:
         # formulations that begin with different meals keep their own
-        firsts = {model.default_meal(label) for label in made.labels} - {None}
+        firsts = {model.default_meal(label) for label in model.formulations} - {None}
         eaten = Axis(tuple(firsts) if len(firsts) == 1 else (), False)
     return {"formulation": made, "meal": eaten}
 

@@ -178,6 +178,76 @@ def test_a_pause_at_the_end_is_followed():
     assert float(levels["course_end"][0] if levels["course_end"].ndim else levels["course_end"]) == 168.0
 
 
+def test_rounded_clock_times_keep_their_last_interval():
+    """Truth: doses at 07:10 and 19:10 for 20 days make 40 intervals of 12 h, though 07:10 is no binary number."""
+    levels = dl.simulate("one-compartment-oral", "20 mg at 07:10 and 19:10 for 20 days", times="10 min")
+    table = dl.exposure(levels)
+    assert np.isfinite(table["AUC"]).all()
+    assert table.sizes["interval"] == 40
+    np.testing.assert_allclose(table["interval_end"] - table["interval_start"], 12.0, rtol=1e-10)
+
+
+def test_a_bolus_at_a_rounded_time_opens_its_window():
+    """Truth: C = sum of dose / V exp(-k t) over the doses so far; 100 min is no binary number."""
+    model = read_model(IV_AND_ORAL, place="iv-and-oral.toml")
+    table = dl.exposure(dl.simulate(model, "10 mg every 100 min by iv x 100", times="10 min"))
+    steps = np.arange(100)
+    peak = 0.2 * np.cumsum(np.exp(-0.1 * 100 / 60 * steps))
+    np.testing.assert_allclose(table["Cmax"].values.ravel(), peak, rtol=1e-9)
+    np.testing.assert_allclose(table["Tmax"].values.ravel(), 0.0, atol=1e-9)
+
+
+def test_the_end_of_an_infusion_is_seen():
+    """Truth: C(12 h) = R / CL (1 - exp(-k 12)) sum exp(-12 k j): an infusion moves no level at once."""
+    model = read_model(IV_AND_ORAL, place="iv-and-oral.toml")
+    levels = dl.simulate(model, "100 mg over 12 h every 12 h by iv x 4", times="1 h")
+    assert "plasma_jumps" not in levels
+    table = dl.exposure(levels)
+    rise = 100 / 12 / 5 * (1 - np.exp(-0.1 * 12 * np.arange(1, 5)))
+    np.testing.assert_allclose(table["Cmax"].values.ravel(), rise, rtol=1e-12)
+
+
+def test_doses_off_the_times_are_not_guessed_where_they_jump():
+    """Truth: nothing at 8 h is known from levels at 6 and 9 h when a bolus came at 8 h."""
+    model = read_model(IV_AND_ORAL, place="iv-and-oral.toml")
+    table = dl.exposure(dl.simulate(model, "100 mg every 8 h by iv x 4", times="3 h"))
+    assert np.isnan(table["AUC"].values.ravel()[1:3]).all()
+    assert "boluses" in table.attrs["method"]
+
+
+def test_failed_rows_have_no_tmax():
+    """Truth: where there is no level there is no time of the highest."""
+    out = np.empty((1, 1, 5))
+    windows(np.arange(3.0), np.full((1, 3), np.nan), np.array([[0.0, 2.0]]), np.array([False]), out)
+    assert np.isnan(out).all()
+
+
+def test_the_order_of_dimensions_does_not_matter():
+    """Truth: the same Dataset, turned."""
+    levels = dl.simulate(
+        "one-compartment-oral", {"a": "10 mg every 8 h x 2", "b": "10 mg every 12 h x 2"}, times="1 h"
+    )
+    turned = dl.exposure(levels.transpose())
+    np.testing.assert_array_equal(
+        turned["AUC"].transpose(*dl.exposure(levels)["AUC"].dims), dl.exposure(levels)["AUC"]
+    )
+
+
+def test_doses_of_two_rhythms_at_one_time_are_one_start():
+    """Truth: 3 * 0.1 h is 0.3 h, so there are 10 starts and not 12."""
+    levels = dl.simulate(
+        "one-compartment-oral", "(10 mg every 0.1 h x 10) and (5 mg every 0.3 h x 3)", times="0.1 h"
+    )
+    assert dl.exposure(levels).sizes["interval"] == 10
+
+
+@pytest.mark.parametrize("text", ["for 60 h", "x 5"])
+def test_the_interval_after_an_unfinished_day(text):
+    """Truth: after the morning dose of day 3 the evening dose would be due 12 h later."""
+    levels = dl.simulate("one-compartment-oral", f"100 mg at 08:00 and 20:00 {text}", times="1 h")
+    assert dl.exposure(levels)["interval_end"].values.ravel()[-1] == 68.0
+
+
 def test_table_has_a_row_for_each_subject_and_condition(levels):
     """Truth: the Dataset's own numbers, and F = 0.4."""
     table = dl.exposure_table(levels)

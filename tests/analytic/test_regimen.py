@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from doseline.dosing.regimen import Block, Dose, Regimen, Target, regimen
+from doseline.errors import InputError
 
 
 def every(hours, count, start=0.0):
@@ -118,9 +119,22 @@ def test_until_that_differs_between_subjects():
     course = regimen("20 mg once daily until 120 mg/kg")
     assert course.until == Target(120)
     assert course.count == 1800  # 300 kg
-    weights = np.array([50.0, 50.1, 300.0, 400.0])
-    np.testing.assert_array_equal(course.doses_taken(WT=weights), [300, 301, 1800, 1800])
-    np.testing.assert_array_equal(course.total(WT=weights), [6000.0, 6020.0, 36000.0, 36000.0])
+    weights = np.array([50.0, 50.1, 300.0])
+    np.testing.assert_array_equal(course.doses_taken(WT=weights), [300, 301, 1800])
+    np.testing.assert_array_equal(course.total(WT=weights), [6000.0, 6020.0, 36000.0])
+
+
+def test_a_target_out_of_reach_is_refused():
+    """Truth: 120 mg/kg are 2400 doses of 20 mg for 400 kg, and 1800 are the most that 300 kg need."""
+    course = regimen("20 mg once daily until 120 mg/kg")
+    with pytest.raises(InputError) as caught:
+        course.total(WT=[50.0, 400.0])
+    assert str(caught.value) == (
+        "total: 20 mg once daily until 120 mg/kg: 120 mg/kg is not reached within 1800 doses "
+        "(the first of 1: WT 400 kg)\n"
+        "  such a course would last longer than 1800 days, the most that is followed: write a time, "
+        "as in 'for 20 weeks', or higher doses"
+    )
 
 
 def test_until_counts_what_came_before():

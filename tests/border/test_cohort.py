@@ -6,6 +6,7 @@ Truth: values and units by hand; 110 lb are 49.8951607 kg by definition of the p
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from doseline.errors import InputError, UnitError
 from doseline.population.cohort import Cohort, cohort
@@ -192,3 +193,9 @@ def test_a_covariate_cannot_take_the_name_of_a_result(name):
     with pytest.raises(InputError) as caught:
         simulate("isotretinoin", "40 mg once fed", people, times="6 h")
     assert str(caught.value) == f"cohort {name}: '{name}' is a name that results use\n  rename the covariate"
+
+
+def test_an_xarray_weight_keeps_its_unit():
+    """Truth: 70000 g are 70 kg."""
+    weights = xr.DataArray([70000.0, 80000.0], dims="s", attrs={"units": "g"})
+    assert cohort(WT=weights).values("WT", "kg").tolist() == [70.0, 80.0]

@@ -69,8 +69,8 @@ ONE = {
     "unknown status": (
         ('source = "test", status = "M"', 'source = "test", status = "guess"'),
         "m.toml [formulations.capsule.meals.fasted.LAG]: status = 'guess'\n"
-        '  expected "R" read in the source, "R2" read in a copy, "D" derived, "M" from memory, "assumption" or '
-        '"calibrated"',
+        '  expected "R" read in the source, "R2" read in a source that quotes it, "D" derived, "M" from memory, '
+        '"assumption" or "calibrated"',
     ),
     "reference out of range": (
         ("low = 3", "low = 80"),

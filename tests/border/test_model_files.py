@@ -265,8 +265,8 @@ def test_every_mistake_is_told_at_once():
         "m.toml [parameters.KA]: unknown key 'valeu'\n"
         "  did you mean 'value'? known here: value, unit, label, source, status\n"
         "m.toml [check \"AUC\"]: status = 'X'\n"
-        '  expected "R" read in the source, "R2" read in a copy, "D" derived, "M" from memory, "assumption" or '
-        '"calibrated"\n'
+        '  expected "R" read in the source, "R2" read in a source that quotes it, "D" derived, "M" from memory, '
+        '"assumption" or "calibrated"\n'
         "m.toml [outputs.plasma]: unknown name 'Vd'\n"
         "  did you mean 'V'? known here: CL, V, F, LAG, WT_STD, KA, WT, KE, delay, gut, central\n"
         "m.toml [routes.oral]: lag = 'CL' is volume / time\n  expected time\n"

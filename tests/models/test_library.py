@@ -7,9 +7,12 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from doseline.model.read import library, load_model, studies
+import doseline as dl
+from doseline.errors import InputError
+from doseline.model.read import library, load_model, read_model, studies
 from doseline.study import read_study
 from doseline.verify import check_model
 
@@ -87,3 +90,105 @@ def test_the_page_holds_what_the_model_gives(cells, isotretinoin):
     assert float(number) == pytest.approx(
         outcome.value - check.expect if of == "h" else 100 * outcome.miss, abs=0.0051 if of == "h" else 0.051
     )
+
+
+MONTHS = """
+name = "months"
+title = "one compartment, clearance by age"
+version = "1"
+[source]
+citation = "made for this test"
+[covariates]
+AGE = { unit = "month", reference = 12, label = "age" }
+WT = { unit = "g", reference = 70000, label = "weight" }
+[parameters]
+CL = { value = 10, unit = "L/h", label = "clearance", source = "chosen", status = "assumption" }
+V = { value = 50, unit = "L", label = "volume", source = "chosen", status = "assumption" }
+YEAR = { value = 12, unit = "month", label = "a year", source = "calendar", status = "D" }
+STD = { value = 70, unit = "kg", label = "standard weight", source = "chosen", status = "assumption" }
+[individual]
+CL = "CL * AGE / YEAR * WT / STD"
+[compartments]
+gut = { label = "gut" }
+other = { label = "another gut" }
+central = { label = "central" }
+urine = { label = "what has left" }
+[flows]
+"gut -> central" = "CL / V"
+"other -> central" = "CL / V"
+"central -> urine" = "CL / V"
+[routes]
+oral = { into = "gut", label = "by mouth" }
+iv = { into = "central", label = "into a vein" }
+[formulations.capsule]
+label = "capsule"
+[formulations.capsule.meals.fed]
+label = "fed"
+source = "chosen"
+into = "other"
+[outputs]
+plasma = { value = "central / V", unit = "mg/L", label = "plasma" }
+urine = { value = "urine", unit = "mg", label = "urine" }
+%s
+"""
+CHECK = """
+[[check]]
+name = "x"
+kind = "identity"
+regimen = "{regimen}"
+output = "{output}"
+metric = "{metric}"
+expect = {expect}
+unit = "{unit}"
+within = "0.001 %"
+source = "closed form"
+status = "D"
+"""
+STEADY = 100 / 50 / (1 - np.exp(-0.2 * 12))
+
+
+@pytest.mark.parametrize(
+    ("regimen", "metric", "expect", "unit"),
+    [
+        # reference covariates count in the unit of the file: 12 months and 70000 g, so CL = 10 L/h
+        ("100 mg once by iv", "AUCinf", 100 / 10, "mg*h/L"),
+        ("100 mg once by iv", "Cmax", 2.0, "mg/L"),
+        # levels that jump are looked at dose by dose
+        ("100 mg every 12 h by iv x 20", "Cmax", STEADY, "mg/L"),
+        ("100 mg every 12 h by iv x 3", "Tmax", 24, "h"),
+        ("100 mg every 12 h by iv x 20", "Cmin", STEADY * np.exp(-2.4), "mg/L"),
+        ("100 mg every 12 h by iv x 20", "AUCinf", 20 * 10, "mg*h/L"),
+        # the last interval ends when the next dose would be due
+        ("100 mg at 08:00 and 20:00 by iv for 10 days", "AUCtau", 10.0, "mg*h/L"),
+        ("100 mg every 7 h by iv for 10 days", "AUCtau", 10.0, "mg*h/L"),
+        ("100 mg at 08:00 and 20:00 by iv for 10 days", "Cavg", 10.0 / 12, "mg/L"),
+    ],
+)
+def test_checks_of_boluses(regimen, metric, expect, unit):
+    """Truth: one-compartment bolus, k = 0.2 /h: geometric series; AUC = dose / CL. An iv dose knows no meal."""
+    text = MONTHS % CHECK.format(
+        regimen=regimen, output="plasma", metric=metric, expect=float(expect), unit=unit
+    )
+    (outcome,) = check_model(read_model(text, place="months.toml"))
+    assert outcome.value == pytest.approx(expect, rel=1e-6)
+
+
+def test_a_meal_moves_swallowed_doses_only():
+    """Truth: dose / V at once by vein; nothing at once by mouth, fed or not."""
+    model = read_model(MONTHS % "", place="months.toml")
+    levels = dl.simulate(model, {"iv": "100 mg by iv once", "oral": "100 mg once"}, times="1 h")
+    np.testing.assert_allclose(levels["plasma"].isel(time=0).values.ravel(), [2.0, 0.0])
+
+
+def test_what_never_falls_has_no_half_life():
+    """Truth: urine collects."""
+    text = MONTHS % CHECK.format(
+        regimen="100 mg once by iv", output="urine", metric="half_life", expect=1, unit="h"
+    )
+    with pytest.raises(InputError, match="never falls to nothing"):
+        check_model(read_model(text, place="months.toml"))
+    text = MONTHS % CHECK.format(
+        regimen="100 mg once by iv", output="urine", metric="Cmax", expect=100, unit="mg"
+    )
+    (outcome,) = check_model(read_model(text, place="months.toml"))
+    assert outcome.value == pytest.approx(100.0, rel=1e-9)

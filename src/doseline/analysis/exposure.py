@@ -8,6 +8,7 @@ import numpy as np
 from doseline.dataset import output_name, refuse_other_than_dataset
 from doseline.errors import InputError
 from doseline.kernels.exposure import windows
+from doseline.kernels.program import SAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,8 @@ LOOKED_BACK = 64
 
 METHOD = (
     "highest and lowest sampled level, the ends of the window included; area linear up, logarithmic down; "
-    "NaN where the times do not reach the end of the window, or the subject takes no dose at its start"
+    "NaN where the times do not reach the end of the window, where the subject takes no dose at its start, and where "
+    "boluses enter the output and the times do not hold the start of the window and another moment in it"
 )
 
 
@@ -82,7 +84,7 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     time = np.ascontiguousarray(full["time"].values, dtype=np.float64)
     flag = full.get(f"{name}_jumps", xr.DataArray(False))
     jumps = flag.broadcast_like(level.isel(time=0, drop=True)).transpose(*level.dims[:-1]).values
-    inside, course = _measure(level, time, starts, ends, jumps)
+    inside, course = _measure(level, time, _dose_times(full), (starts, ends), jumps)
     untaken = xr.DataArray(starts, dims=("regimen", "interval")) > _last_dose(full) * (1 + 1e-12)
     units = str(level.attrs.get("units", ""))
     data = {}
@@ -155,9 +157,14 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
 
 
 def _measure(
-    level: "xr.DataArray", time: np.ndarray, starts: np.ndarray, ends: np.ndarray, jumps: np.ndarray
+    level: "xr.DataArray",
+    time: np.ndarray,
+    doses: np.ndarray,
+    intervals: tuple[np.ndarray, np.ndarray],
+    jumps: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Metrics (regimen, ..., interval, metric) of every interval, and (regimen, ..., 1, metric) of all times."""
+    starts, ends = intervals
     inside = np.full((*level.shape[:-1], starts.shape[1], len(METRICS)), np.nan)
     course = np.full((*level.shape[:-1], 1, len(METRICS)), np.nan)
     for position in range(level.sizes["regimen"]):
@@ -170,7 +177,9 @@ def _measure(
         windows(time, flat, edges[kept], jumping, found)
         inside[position][..., kept, :] = found.reshape(*values.shape[:-1], *found.shape[1:])
         whole = np.empty((len(flat), 1, len(METRICS)))
-        windows(time, flat, np.array([[time[0], time[-1]]]), jumping, whole)
+        # the last level of all is the one before a dose only where a dose falls on it
+        cut = bool((np.abs(doses[position] - time[-1]) <= SAME * time[-1]).any())
+        windows(time, flat, np.array([[time[0], time[-1]]]), jumping & cut, whole)
         course[position] = whole.reshape(*values.shape[:-1], *whole.shape[1:])
     return inside, course
 
@@ -203,8 +212,10 @@ def _refuse_incomplete(levels: "xr.Dataset", level: "xr.DataArray") -> None:
 def _intervals(levels: "xr.Dataset") -> tuple[np.ndarray, np.ndarray]:
     """Dosing intervals: starts and ends (regimen, interval) [h], NaN behind the last of each regimen."""
     rows = []
-    for times, end in zip(levels["dose_time"].values, levels["course_end"].values, strict=True):
+    for times, end in zip(_dose_times(levels), levels["course_end"].values, strict=True):
         starts = np.unique(times[np.isfinite(times)])
+        # doses of two rhythms at one time may differ by rounding
+        starts = starts[np.diff(starts, prepend=-np.inf) > SAME * starts]
         rows.append((starts, np.append(starts[1:], end)))
     most = max(len(starts) for starts, _ in rows)
     filled = np.full((2, len(rows), most), np.nan)
@@ -212,6 +223,10 @@ def _intervals(levels: "xr.Dataset") -> tuple[np.ndarray, np.ndarray]:
         filled[0, position, : len(starts)] = starts
         filled[1, position, : len(ends)] = ends
     return filled[0], filled[1]
+
+
+def _dose_times(levels: "xr.Dataset") -> np.ndarray:
+    return np.asarray(levels["dose_time"].transpose("regimen", "dose").values)
 
 
 def _earlier(table: "xr.Dataset") -> "xr.DataArray":

@@ -165,6 +165,9 @@ class Layout:
             for period, pattern in rhythms.items():
                 self.check_count(length / period * len(pattern), stage.end)
                 blocks += bounded(start, pattern, period=period, length=length)
+            if any(at >= length for at, _ in single):
+                words = self.source.words(stage.end)
+                self.source.refuse(stage.end, f"'{words}' ends before the single dose", "write a longer time")
             if single:
                 blocks += bounded(start, single, period=DAY, length=min(length, DAY))
             if not blocks:

@@ -183,7 +183,11 @@ class Regimen:
     def doses_taken(self, *, WT: ArrayLike | None = None, BSA: ArrayLike | None = None) -> np.ndarray:
         """How many of the doses of `doses` each subject takes, shape of the covariates.
 
-        All of them where there is no `until`, and where a subject's target lies beyond the last of them.
+        All of them where there is no `until`.
+
+        Raises
+        ------
+        InputError  A subject cannot reach the target within the 2000 days that are followed at most.
 
         Parameters
         ----------
@@ -222,7 +226,19 @@ class Regimen:
         target = in_mg(last.until, sizes, place=place) * (1.0 - TOLERANCE)
         missing = target - self._before_last(sizes, place=place)
         wanted = doses_to_reach(missing, [in_mg(dose, sizes, place=place) for _, dose in last.pattern])
-        return self.count - last.count + np.minimum(wanted, last.count).astype(np.int64)
+        short = np.atleast_1d(wanted > last.count)
+        if short.any():
+            first = int(np.flatnonzero(short)[0])
+            who = ", ".join(
+                f"{name} {np.atleast_1d(size)[first]:g} {SIZES[name]}" for name, size in sizes.items() if name
+            )
+            raise InputError(
+                f"{last.until} is not reached within {last.count} doses (the first of {int(short.sum())}: {who})",
+                place=f"{place}: {self.text}",
+                advice=f"such a course would last longer than {last.repeats * last.period / 24:.0f} days, "
+                "the most that is followed: write a time, as in 'for 20 weeks', or higher doses",
+            )
+        return self.count - last.count + wanted.astype(np.int64)
 
     def preview(self, *, WT: float | None = None, BSA: float | None = None) -> "pd.DataFrame":
         """The doses of one subject as a table, with the units in the column names.

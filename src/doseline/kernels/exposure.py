@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from doseline.kernels.kernel import kernel
+from doseline.kernels.program import SAME
 
 
 @kernel
@@ -54,19 +55,30 @@ def at_or_after(time, t):
 
 
 @kernel
+def on_grid(time, t):
+    """``t``, or the time of the grid that is the same but for rounding."""
+    k = at_or_after(time, t)
+    for near in range(max(k - 1, 0), min(k + 1, time.shape[0])):
+        if abs(time[near] - t) <= SAME * abs(t):
+            return time[near]
+    return t
+
+
+@kernel
 def window(time, levels, span, jumps, out):
     """Exposure within ``span`` = (begin, end): ``out`` gets Cmax, Tmax after begin, Cmin, Cavg, AUC.
 
-    Where ``jumps`` is true a bolus moves the level at once, and the level just before the end is drawn on from the last
-    two points inside; otherwise it is read at the end itself.
+    Where ``jumps`` is true a bolus moves the level at once: the level just before the end is drawn on from the last two
+    points inside, and where there are none, or the begin is no time of the grid, nothing is known. Otherwise levels are
+    read at both ends.
     """
-    begin, end = span
+    begin, end = on_grid(time, span[0]), on_grid(time, span[1])
     points = time.shape[0]
     first, last = at_or_after(time, begin), at_or_after(time, end)
     out[:] = np.nan
-    if first >= points or (last == points and time[points - 1] < end) or end <= begin:
+    if first >= points or last >= points or end <= begin or (first == 0 and time[0] > begin):
         return
-    if first == 0 and time[0] > begin:
+    if jumps and (time[first] != begin or last - first < 2):
         return
     t0, y0 = begin, level_at(time, levels, first, begin)
     top, when, low, total = y0, begin, y0, 0.0
@@ -81,17 +93,13 @@ def window(time, levels, span, jumps, out):
         before_t, before_y = t0, y0
         t0, y0 = t1, y1
         k += 1
-    if not jumps:
-        ending = level_at(time, levels, last, end)
-    elif before_t < t0:
-        ending = between(before_t, before_y, t0, y0, end)
-    else:
-        ending = y0
+    ending = between(before_t, before_y, t0, y0, end) if jumps else level_at(time, levels, last, end)
     total += area(t0, y0, end, ending)
     if ending > top:
         top, when = ending, end
     low = min(low, ending)
-    out[0], out[1], out[2], out[3], out[4] = top, when - begin, low, total / (end - begin), total
+    if math.isfinite(total):
+        out[0], out[1], out[2], out[3], out[4] = top, when - begin, low, total / (end - begin), total
 
 
 @kernel

@@ -18,7 +18,7 @@ COLUMNS = 64
 SEARCHED = 64
 """How many distinct intervals are compared before a new one is taken for new: bounds the work on irregular times."""
 
-SAME = 4 * 2.0**-52
+SAME = 1e-12
 """Times closer than this fraction of them are the same time: 90 * 0.7 h is 63 h, and 8 h + 0.6 h is 8.6 h."""
 
 

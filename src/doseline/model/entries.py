@@ -46,11 +46,12 @@ Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
 Unit = Annotated[str, AfterValidator(parse_unit)]
 Formula = Annotated[InstanceOf[Expression], BeforeValidator(_formula)]
 Evidence = Literal["R", "R2", "D", "M", "assumption", "calibrated"]
-"""Where a number comes from: read, read in a copy, derived, from memory, assumed, fitted to the checks."""
+"""Where a number comes from: read, read in a source that quotes it, derived, from memory, assumed, fitted to checks."""
 
 UNIT_HINT = 'a unit in quotes, such as "L/h", or "1" for a plain number'
 STATUS_HINT = (
-    '"R" read in the source, "R2" read in a copy, "D" derived, "M" from memory, "assumption" or "calibrated"'
+    '"R" read in the source, "R2" read in a source that quotes it, "D" derived, "M" from memory, '
+    '"assumption" or "calibrated"'
 )
 
 

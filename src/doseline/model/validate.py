@@ -70,6 +70,10 @@ class _Validator:
                 self.complain(f"individual.{name}", f"'{name}' {meaning}", "choose another name")
         if OUT in owners:
             self.complain(f"{owners[OUT]}.{OUT}", f"'{OUT}' means leaving the body", "choose another name")
+        outputs = self.draft.known("outputs")
+        for name in outputs:
+            if name.removesuffix("_jumps") != name and name.removesuffix("_jumps") in outputs:
+                self.complain(f"outputs.{name}", "results use this name", "choose another name")
         for section in ("covariates", "outputs"):
             for name in self.draft.known(section):
                 if name in RESERVED or (section == "outputs" and name in self.draft.known("covariates")):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from doseline.errors import InputError
-from doseline.units import factor, parse_unit, read_quantity
+from doseline.units import factor, parse_unit, read_quantity, registry
 
 STANDARD_UNITS = {
     "WT": "kg",
@@ -139,10 +139,20 @@ def _read(name: str, value: Any) -> tuple[np.ndarray, str | None]:
 
 
 def _plain(value: Any) -> Any:
-    """A pandas column as the array in it, a masked array with its gaps as NaN."""
+    """A pandas column as the array in it, a masked array with its gaps as NaN, a labelled one as a quantity."""
     if isinstance(value, np.ma.MaskedArray):
         return np.ma.filled(value.astype(np.float64), np.nan)
+    labelled = _labelled_unit(value)
+    if labelled is not None:
+        return registry().Quantity(np.asarray(value), parse_unit(labelled, place="cohort"))
     return value.to_numpy() if hasattr(value, "to_numpy") else value
+
+
+def _labelled_unit(value: Any) -> str | None:
+    """Unit in the attributes of an xarray object."""
+    attrs = getattr(value, "attrs", None)
+    unit = attrs.get("units") if isinstance(attrs, Mapping) else None
+    return unit if isinstance(unit, str) else None
 
 
 def _refuse_words(name: str, value: Any, place: str) -> None:
