@@ -127,14 +127,15 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     full = table.expand_dims([name for name in keys if name not in table.dims])
     complete = full["AUC"].notnull()
     last = (complete * full["interval"]).max("interval").clip(min=1)
-    chosen = full.where(full["interval"] == last).max("interval")
+    chosen = full[[*METRICS, "interval_start", "interval_end"]].isel(interval=last - 1)
     columns: dict[str, Any] = {}
     for metric in METRICS:
         columns[f"{metric} ({full[metric].attrs['units']})"] = chosen[metric]
     columns["interval (h)"] = chosen["interval_end"] - chosen["interval_start"]
     columns["interval start (h)"] = chosen["interval_start"]
     columns["interval end (h)"] = chosen["interval_end"]
-    before = full["AUC"].where(full["interval"] == _earlier(table).sel(interval=last)).max("interval")
+    earlier = _earlier(table).isel(interval=last - 1, drop=True)
+    before = full["AUC"].isel(interval=(earlier - 1).clip(min=0), drop=True).where(earlier > 0)
     columns["change of AUC from the interval before (%)"] = 100 * (chosen["AUC"] / before - 1)
     columns[f"course AUC ({full['AUC'].attrs['units']})"] = full["course_AUC"]
     columns[f"course Cmax ({full['Cmax'].attrs['units']})"] = full["course_Cmax"]
