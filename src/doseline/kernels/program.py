@@ -114,7 +114,7 @@ def enter(count, entry, inputs):
 @kernel
 def list_inputs(row, course, inputs):
     """Write one subject's inputs in order of time; returns how many there are."""
-    count = 0
+    count = np.int64(0)
     for dose in range(course.taken[row]):
         kind = course.kind[dose]
         time, lag, duration = course.time[dose], course.lag[row, kind], course.duration[row, kind]
@@ -160,8 +160,10 @@ def number(keys, known, key):
 def write_program(count, inputs, grid, program):
     """Turn ``count`` inputs into segments; a subject without inputs has a program without segments."""
     points = grid.time.shape[0]
-    segment, intervals, tables, running = 0, 0, 0, 0
-    k, nominal, delay = 0, 0.0, 0.0
+    # not plain zeros: numba would compile what they are handed to twice, for the literal and for the number
+    zero = np.int64(0)
+    segment, intervals, tables, running, k = zero, zero, zero, zero, zero
+    nominal, delay = 0.0, 0.0
     program.size[3] = points
     for i in range(count):
         if i == 0:
