@@ -9,7 +9,7 @@ import numpy as np
 from doseline.compile import Compiled, Values
 from doseline.errors import Status
 from doseline.kernels.drive import System, walk_block
-from doseline.kernels.program import Course, Grid
+from doseline.kernels.program import Course, Grid, blank
 from doseline.schedule import Schedule
 from doseline.times import even_step
 
@@ -63,7 +63,9 @@ def _run_blocks(
         position, first = task
         span = (first, min(first + block, subjects))
         able = System(system.rates, system.weights, usable[position] == Status.OK)
-        walk_block(span, able, courses[position], grid, levels[position], solved[position], size)
+        course = courses[position]
+        room = blank(len(course.time), grid)
+        walk_block(span, able, course, grid, room, levels[position], solved[position], size)
 
     tasks = list(product(range(len(courses)), range(0, subjects, block)))
     if threads == 1 or len(tasks) == 1:

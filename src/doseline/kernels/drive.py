@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from doseline.kernels.kernel import kernel
-from doseline.kernels.program import blank, list_inputs, write_program
+from doseline.kernels.program import list_inputs, write_program
 from doseline.kernels.propagator import propagator
 
 
@@ -25,22 +25,28 @@ class System(NamedTuple):
 
 
 @kernel
-def fill_steps(rates, program, steps, scratch, size):
-    """``exp(A interval)`` for each distinct interval of the program."""
-    for s in range(program.size[1]):
-        propagator(rates, program.interval[s], steps[s], scratch, size)
+def fill_steps(rates, grid, program, steps, scratch, size):
+    """``exp(A t)`` for each distinct interval of the program, then each offset, then the step of the grid."""
+    intervals, tables = program.size[1], program.size[2]
+    # one call in one loop: each call of it would be compiled in full
+    for s in range(intervals + tables + 1):
+        t = grid.step
+        if s < intervals:
+            t = program.interval[s]
+        elif s < intervals + tables:
+            t = program.offset[s - intervals]
+        propagator(rates, t, steps[s], scratch, size)
 
 
 @kernel
-def fill_tables(row, system, grid, program, tables, scratch, size):
+def fill_tables(row, system, program, steps, tables, size):
     """``weights . exp(A (offset + k step))`` for each distinct offset, as many columns as are read."""
     n = len(size)
-    rates, weights = system.rates[row], system.weights
-    first, step = scratch[5], scratch[6]
-    if grid.step > 0.0:
-        propagator(rates, grid.step, step, scratch, size)
-    for t in range(program.size[2]):
-        propagator(rates, program.offset[t], first, scratch, size)
+    weights = system.weights
+    offsets, count = program.size[1], program.size[2]
+    step = steps[offsets + count]
+    for t in range(count):
+        first = steps[offsets + t]
         for o in range(weights.shape[0]):
             table = tables[t, o]
             for i in range(n):
@@ -121,11 +127,14 @@ def same_plan(row, other, course):
 
 
 @kernel
-def walk_block(span, system, course, grid, out, solved, size):
-    """Levels of subjects ``span[0] .. span[1] - 1`` into ``out`` (output, subject, time); success into ``solved``."""
+def walk_block(span, system, course, grid, room, out, solved, size):
+    """Levels of subjects ``span[0] .. span[1] - 1`` into ``out`` (output, subject, time); success into ``solved``.
+
+    ``room`` comes from `blank`, and no two threads may share it.
+    """
     n = len(size)
-    inputs, program = blank(course.time.shape[0], grid)
-    state, scratch = np.empty((2, n)), np.empty((7, n * n))
+    inputs, program = room
+    state, scratch = np.empty((2, n)), np.empty((5, n * n))
     steps, tables = np.empty((0, n * n)), np.empty((0, 0, 0, 0))
     planned = span[0]
     first = True
@@ -134,14 +143,14 @@ def walk_block(span, system, course, grid, out, solved, size):
         if solved[row]:
             if first or not same_plan(row, planned, course):
                 write_program(list_inputs(row, course, inputs), inputs, grid, program)
-                steps = np.empty((program.size[1], n * n))
+                steps = np.empty((program.size[1] + program.size[2] + 1, n * n))
                 widest = 0
                 for t in range(program.size[2]):
                     widest = max(widest, program.width[t])
                 tables = np.empty((program.size[2], out.shape[0], n, widest))
                 planned, first = row, False
-            fill_steps(system.rates[row], program, steps, scratch, size)
-            fill_tables(row, system, grid, program, tables, scratch, size)
+            fill_steps(system.rates[row], grid, program, steps, scratch, size)
+            fill_tables(row, system, program, steps, tables, size)
             state[:] = 0.0
             run_program(row, course, program, steps, tables, state, out, size)
             for i in range(n):

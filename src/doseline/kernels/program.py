@@ -70,9 +70,8 @@ class Program(NamedTuple):
     size: np.ndarray  # (4,) how many segments, intervals, tables there are; first grid point of segment 0
 
 
-@kernel
 def blank(doses, grid):
-    """Room for the inputs and the program of at most ``doses`` doses on ``grid``."""
+    """Room for the inputs and the program of at most ``doses`` doses; plain Python, for compiling it takes a second."""
     points = grid.time.shape[0]
     most = 2 * doses
     inputs = Inputs(
