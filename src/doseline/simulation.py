@@ -1,9 +1,8 @@
 """Levels: every subject under every regimen, formulation and meal, at every time."""
 
 import json
-import os
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,20 +11,27 @@ import numpy as np
 
 from doseline.compile import ENGINE, Compiled
 from doseline.dataset import (
-    COORDINATES,
     DIMENSIONS,
     SCHEMA,
-    VARIABLES,
     Axis,
     Level,
     build,
     provenance,
 )
-from doseline.dosing.regimen import Regimen, regimen
-from doseline.errors import STATUS, DoselineError, InputError, SolveError, Status, did_you_mean
+from doseline.dosing.regimen import Regimen
+from doseline.errors import STATUS, InputError, SolveError, Status
 from doseline.model.read import load_model, read_model
 from doseline.model.spec import Model
-from doseline.population.cohort import Cohort, cohort
+from doseline.population.cohort import Cohort
+from doseline.request import (
+    advise_ranges,
+    choices,
+    cohort_of,
+    covariates_of,
+    named_regimens,
+    refuse_result_names,
+    thread_count,
+)
 from doseline.schedule import course_end, followed_until, refuse_missing_sizes, schedule, sizes_of
 from doseline.solve import solve
 from doseline.times import read_times
@@ -35,8 +41,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SHOWN_FAILURES = 5
-MOST_THREADS = 256
-"""More would only wait for processors."""
 
 
 def simulate(
@@ -84,18 +88,18 @@ def simulate(
     chosen = load_model(model)
     if on_failure not in ("raise", "mark"):
         raise InputError(f"found {on_failure!r}", place="on_failure", advice="expected 'raise' or 'mark'")
-    named = _regimens(regimens)
-    people = _people(people, chosen)
-    _refuse_result_names(people, chosen)
+    named = named_regimens(regimens)
+    people = cohort_of(people, chosen)
+    refuse_result_names(people, chosen)
     covariates_of(people, chosen)
-    _advise_ranges(people, chosen)
+    advise_ranges(people, chosen)
     swept = isinstance(regimens, (Mapping, list, tuple))
     for name, course in named.items():
         refuse_missing_sizes(course, people, place=f"regimen '{name}'" if swept else "regimen")
     axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
     ends = {name: course_end(course, people) for name, course in named.items()}
     grid = read_times(times, end=max(followed_until(course, ends[name]) for name, course in named.items()))
-    return _run(chosen, named, people, axes, grid, ends, on_failure=on_failure, threads=_threads(threads))
+    return _run(chosen, named, people, axes, grid, ends, on_failure=on_failure, threads=thread_count(threads))
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":
@@ -131,7 +135,14 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
     grid = read_times(np.unique(levels["time"].values), end=0.0)
     again = _run(
-        model, named, people, axes, grid, told["ends"], on_failure=told["on_failure"], threads=_threads(None)
+        model,
+        named,
+        people,
+        axes,
+        grid,
+        told["ends"],
+        on_failure=told["on_failure"],
+        threads=thread_count(None),
     )
     kept = {name: levels[name].values for name in DIMENSIONS if name in again.dims and name in levels.coords}
     cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].values)}
@@ -278,154 +289,3 @@ def _too_large(schedules: int, outputs: int, people: int, times: int) -> InputEr
         place="simulate",
         advice="there is not so much memory: give fewer times, or fewer subjects at once",
     )
-
-
-def _regimens(regimens: Any) -> dict[str, Regimen]:
-    if isinstance(regimens, Mapping):
-        named = {str(name): _regimen(value, f"regimen '{name}'") for name, value in regimens.items()}
-        if len(named) < len(regimens) or not all(name.strip() for name in named):
-            raise InputError(
-                f"the names are {[str(name) for name in regimens]}"[:200],
-                place="regimens",
-                advice="give every regimen a name of its own",
-            )
-    elif isinstance(regimens, (list, tuple)):
-        count = len(regimens)
-        read = [_regimen(value, f"regimen {at + 1} of {count}") for at, value in enumerate(regimens)]
-        named = {value.text: value for value in read}
-        if len(named) < len(read):
-            raise InputError(
-                "two regimens read the same", place="regimens", advice="name them: {'first': ..., ...}"
-            )
-    else:
-        read_one = _regimen(regimens, "regimen")
-        named = {read_one.text: read_one}
-    if not named:
-        raise InputError(
-            "there is no regimen", place="regimens", advice="give at least one, such as '40 mg once fed'"
-        )
-    return named
-
-
-def _regimen(given: Any, place: str) -> Regimen:
-    """One regimen; messages say which of several."""
-    if not isinstance(given, (str, Regimen)):
-        raise InputError(
-            f"found {repr(given).splitlines()[0]:.60} ({type(given).__name__})",
-            place=place,
-            advice="give a text such as '40 mg twice daily for 20 weeks', or what dl.regimen made of one",
-        )
-    try:
-        return regimen(given)
-    except DoselineError as error:
-        error.place = error.place.replace("regimen", place, 1) if error.place else place
-        raise
-
-
-def reference_subject(model: Model, **values: float) -> Cohort:
-    """One subject with the model's reference covariates, in the model's own units, but for the ``values`` given."""
-    known = model.covariates
-    return Cohort(
-        subject=np.array([1]),
-        covariates={name: np.array([values.get(name, known[name].reference)]) for name in known},
-        units={name: known[name].unit for name in known},
-    )
-
-
-def _people(people: Any, model: Model) -> Cohort:
-    """The cohort, with the reference value of each covariate that it leaves out of a cohort of nobody in particular."""
-    if people is None:
-        if not model.covariates:
-            return cohort(subject=[1])
-        return reference_subject(model)
-    return people if isinstance(people, Cohort) else cohort(people)
-
-
-def choices(model: Model, *, formulation: Any, meal: Any) -> dict[str, Axis]:
-    """The axes of formulations and meals: those asked for, or the first ones of the model."""
-    meals = dict.fromkeys(meal for known in model.formulations.values() for meal in known.meals)
-    made = _choice(formulation, "formulation", model, model.formulations)
-    if formulation is None:
-        made = Axis(tuple(model.formulations)[:1], False)
-    eaten = _choice(meal, "meal", model, meals)
-    if meal is None:
-        # formulations that begin with different meals keep their own
-        firsts = {model.default_meal(label) for label in model.formulations} - {None}
-        eaten = Axis(tuple(firsts) if len(firsts) == 1 else (), False)
-    return {"formulation": made, "meal": eaten}
-
-
-def _choice(given: Any, kind: str, model: Model, known: Collection[str]) -> Axis:
-    """An axis from one name or a list of names."""
-    if given is None:
-        return Axis((), False)
-    one = isinstance(given, str)
-    labels = (given,) if one else tuple(given) if isinstance(given, (Sequence, np.ndarray)) else ()
-    if not labels or not all(isinstance(label, str) for label in labels):
-        raise InputError(
-            f"found {repr(given).splitlines()[0]:.60}",
-            place=kind,
-            advice=f"give a name, such as {kind}='{next(iter(known), '...')}', or a list of names",
-        )
-    for label in labels:
-        if label not in known:
-            raise InputError(
-                f"unknown {kind} '{label}'",
-                place=kind,
-                advice=did_you_mean(label, known, what=f"{model.name} has")
-                if known
-                else f"{model.name} has no {kind}s: leave it out",
-            )
-    if len(set(labels)) < len(labels):
-        raise InputError(
-            f"found {[str(label) for label in labels]}", place=kind, advice="give every name once"
-        )
-    return Axis(tuple(str(label) for label in labels), not one)
-
-
-def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
-    """The model's covariates in coherent units, shape (subject,)."""
-    values = {}
-    for name, known in model.covariates.items():
-        if name not in people.covariates:
-            here = ", ".join(people.covariates)
-            raise InputError(
-                f"the cohort has no {name}{f', only {here}' if here else ''}",
-                place="cohort",
-                advice=f"{model.name} needs it: add {name}, {known.label}, in {known.unit}, to the cohort",
-            )
-        values[name] = people.values(name, known.unit) * known.to_coherent
-    return values
-
-
-def _refuse_result_names(people: Cohort, model: Model) -> None:
-    """A covariate must not take the name of something else in the result."""
-    for name in people.covariates:
-        if name in {*VARIABLES, *COORDINATES, "dose", "interval", *model.outputs}:
-            raise InputError(
-                f"'{name}' is a name that results use", place=f"cohort {name}", advice="rename the covariate"
-            )
-
-
-def _advise_ranges(people: Cohort, model: Model) -> None:
-    """Warn of subjects outside the range that the model is meant for: it still computes, but claims nothing there."""
-    for name, known in model.covariates.items():
-        values = people.values(name, known.unit)
-        outside = (values < known.low) | (values > known.high)
-        if outside.any():
-            first = float(values[outside][0])
-            unit = "" if known.unit == "1" else f" {known.unit}"
-            warnings.warn(
-                f"{int(outside.sum())} of {len(values)} subjects have {name} outside {known.low:g} to "
-                f"{known.high:g}{unit}, for which {model.name} is meant (the first: {first:g}{unit})",
-                stacklevel=3,
-            )
-
-
-def _threads(threads: int | None) -> int:
-    if threads is None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise InputError(f"found {threads!r}", place="threads", advice="expected a whole number from 1 on")
-    return min(int(threads), MOST_THREADS)

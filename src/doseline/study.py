@@ -23,8 +23,9 @@ from doseline.model.entries import Entry, Real, Text
 from doseline.model.read import library, load_model, read_text, read_toml, studies
 from doseline.model.spec import Model
 from doseline.population.cohort import STANDARD_UNITS, Cohort, cohort
+from doseline.request import choices, covariates_of
 from doseline.schedule import refuse_missing_sizes
-from doseline.simulation import choices, covariates_of, simulate
+from doseline.simulation import simulate
 from doseline.times import read_times
 from doseline.units import factor, parse_unit, registry
 

@@ -12,8 +12,9 @@ from doseline.errors import InputError
 from doseline.model.checks import Check
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort
+from doseline.request import covariates_of, reference_subject
 from doseline.schedule import course_end
-from doseline.simulation import covariates_of, reference_subject, simulate
+from doseline.simulation import simulate
 from doseline.units import factor, read_quantity
 
 STEP = 1 / 16
