@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAVY
 from rich.table import Table
 
 from doseline.dataset import middle
@@ -114,11 +115,14 @@ def results_table(study: Study, results: Results) -> Table:
         caption=_caption(frame, results.levels["time"].values),
         title_justify="left",
         caption_justify="left",
+        box=SIMPLE_HEAVY,
+        collapse_padding=True,
+        pad_edge=False,
     )
     for name in keys:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in shown:
-        table.add_column(_heading(name), justify="right")
+        table.add_column(_heading(name), justify="right", overflow="fold")  # no digit may be lost
     at = _middle(frame)
     previous = None
     for labels, group in frame.groupby(keys, sort=False):
