@@ -34,7 +34,7 @@ def run(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     begin = time.perf_counter()
-    from doseline.show import results_table
+    from doseline.show import results_caption, results_table
     from doseline.study import STEPS, read_study, run_study
 
     plan = read_study(study)
@@ -53,6 +53,7 @@ def run(
             print(f"stopped; {folder} is as it was", file=sys.stderr)
             raise typer.Exit(130) from None
     console.print(results_table(plan, results))
+    console.print(results_caption(results), style="italic", highlight=False, markup=False)
     for note in results.notes:
         console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
     files = ", ".join(sorted(file.name for file in results.folder.iterdir() if not file.name.startswith(".")))

@@ -112,9 +112,7 @@ def results_table(study: Study, results: Results) -> Table:
     shown = list(dict.fromkeys(shown))
     table = Table(
         title=study.head.title,
-        caption=_caption(frame, results.levels["time"].values),
         title_justify="left",
-        caption_justify="left",
         box=SIMPLE_HEAVY,
         collapse_padding=True,
         pad_edge=False,
@@ -164,8 +162,9 @@ def _round(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _caption(frame: "pd.DataFrame", times: np.ndarray) -> str:
+def results_caption(results: Results) -> str:
     """What the numbers of the table are, and how far they can be trusted."""
+    frame, times = results.table, results.levels["time"].values
     people = frame["subject"].nunique()
     chosen = frame.iloc[_middle(frame)]
     columns = list(frame.columns)
