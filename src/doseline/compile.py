@@ -44,12 +44,7 @@ class Compiled:
         rows = {}
         for name, output in self.model.outputs.items():
             coefficients = output.value.linear_in(tuple(self.states))
-            if coefficients is None:  # pragma: no cover - refused when the file is read
-                raise InputError(
-                    f"'{output.value.text}' is not a sum of amounts times constants",
-                    place=f"{self.model.name} [outputs.{name}]",
-                    advice="divide and multiply amounts by parameters only",
-                )
+            assert coefficients is not None  # others are refused when the file is read
             rows[name] = output.from_coherent, coefficients
         return rows
 
@@ -90,8 +85,8 @@ class Compiled:
     def intake(self, *, route: str | None, formulation: str | None, meal: str | None, place: str) -> Intake:
         """Settle what a dose leaves open, and refuse what the model does not know."""
         model = self.model
-        chosen_route = self._known(route, model.routes, "route", place) or next(iter(model.routes))
-        if not model.formulations:
+        chosen_route = self._known(route, model.routes, "route", place) or model.default_route
+        if model.default_formulation is None:
             for word, kind in ((formulation, "formulation"), (meal, "meal")):
                 if word is not None:
                     raise InputError(
@@ -100,8 +95,8 @@ class Compiled:
                         advice=f"{model.name} has no {kind}s: leave it out",
                     )
             return Intake(chosen_route, None, None)
-        chosen = self._known(formulation, model.formulations, "formulation", place) or next(
-            iter(model.formulations)
+        chosen = (
+            self._known(formulation, model.formulations, "formulation", place) or model.default_formulation
         )
         meals = model.formulations[chosen].meals
         if not meals and meal is not None:
@@ -109,7 +104,7 @@ class Compiled:
                 f"unknown meal '{meal}'", place=place, advice=f"'{chosen}' has no meals: leave it out"
             )
         owner = f"formulation '{chosen}' of {model.name}"
-        settled = self._known(meal, meals, "meal", place, owner=owner) or next(iter(meals), None)
+        settled = self._known(meal, meals, "meal", place, owner=owner) or model.default_meal(chosen)
         return Intake(chosen_route, chosen, settled)
 
     def _known(

@@ -170,9 +170,12 @@ def _own_text(path: Path, shipped: Collection[str]) -> str:
     try:
         return read_text(path)
     except ModelError as error:  # too large, or not a text
-        raise StudyError(
-            error.problem, place=str(path), advice=error.advice.replace("model", "study")
-        ) from None
+        raise _of_a_study(error, place=str(path)) from None
+
+
+def _of_a_study(error: ModelError, *, place: str) -> StudyError:
+    """A mistake of any TOML file, told of a study: files of both kinds are read by the same code."""
+    return StudyError(error.problem, place=place, advice=error.advice.replace("model", "study"))
 
 
 def run_study(
@@ -224,7 +227,7 @@ def _parse(text: str, *, name: str, place: str, home: Path) -> Study:
     try:
         tables = read_toml(text, place=place)
     except ModelError as error:
-        raise StudyError(error.problem, place=place, advice=error.advice.replace("model", "study")) from None
+        raise _of_a_study(error, place=place) from None
     if "parameters" in tables and "study" not in tables:
         raise StudyError(
             "this is a model, not a study",
