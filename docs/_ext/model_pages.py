@@ -1,6 +1,7 @@
-"""Sphinx extension: writes the model library into the page `reference/models`, from the TOML files alone.
+"""Sphinx extension: writes one page for each model of the library, and the table of all of them in `reference/models`.
 
-Nothing of doseline is imported, so the page shows what stands in the files and not what a program made of it.
+The tables show what stands in the TOML files and not what a program made of it; only the diagram is drawn by doseline.
+The pages are written into `reference/library` when the documentation is built, and git does not keep them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from doseline.drawing import diagram
+from doseline.model.read import read_model
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-PAGE = "reference/models"
+PAGE, FOLDER = "reference/models", "reference/library"
 STUDY_ENDING = ".study.toml"
+ADVAN = re.compile(r"ADVAN\d+ TRANS\d+")
+WRITTEN = "<!-- written from models/{}.toml when the documentation is built: change that file -->"
 
 Table = Mapping[str, Any]
 
@@ -47,7 +53,7 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def titled(title: str, lines: list[str]) -> list[str]:
-    return [f"### {title}", "", *lines] if lines else []
+    return [f"## {title}", "", *lines] if lines else []
 
 
 def reference(source: Table) -> list[str]:
@@ -106,13 +112,20 @@ def compartments(model: Table) -> list[str]:
     )
 
 
+def initial(model: Table) -> list[str]:
+    return grid(
+        ["compartment", "holds"],
+        ([code(name), code(amount)] for name, amount in model.get("initial", {}).items()),
+    )
+
+
 def routes(model: Table) -> list[str]:
     return grid(
-        ["route", "into", "bioavailability", "lag", "duration", "meaning"],
+        ["route", "into", "bioavailability", "lag", "duration", "rate", "meaning"],
         (
             [
                 code(name),
-                *(code(row.get(key, "")) for key in ("into", "bioavailability", "lag", "duration")),
+                *(code(row.get(key, "")) for key in ("into", "bioavailability", "lag", "duration", "rate")),
                 prose(row.get("label", "")),
             ]
             for name, row in model.get("routes", {}).items()
@@ -198,6 +211,7 @@ SECTIONS = {
     "Parameters": parameters,
     "Individual values": individual,
     "Compartments and flows": compartments,
+    "Before the first dose": initial,
     "Routes": routes,
     "Formulations and meals": formulations,
     "Outputs": outputs,
@@ -206,38 +220,73 @@ SECTIONS = {
 
 
 def render(path: Path) -> list[str]:
-    """The part of the page that belongs to one model file."""
-    model = tomllib.loads(path.read_text(encoding="utf-8"))
+    """The page of one model file."""
+    text = path.read_text(encoding="utf-8")
+    model = tomllib.loads(text)
     name = model.get("name", path.stem)
-    lines = [f"## {prose(model.get('title', name))}", ""]
+    lines = [
+        WRITTEN.format(path.stem),
+        "",
+        f"# {prose(name)}",
+        "",
+        f"**{prose(model.get('title', name))}**",
+        "",
+    ]
     lines += [f'`dl.load_model("{name}")`, version {prose(model.get("version", "not given"))}', ""]
+    lines += ["```{raw} html", diagram(read_model(text, place=str(path))), "```", ""]
     lines += reference(model.get("source", {}))
     for title, section in SECTIONS.items():
         lines += titled(title, section(model))
     return lines
 
 
+def overview(files: Iterable[Path]) -> list[str]:
+    """The table of all models."""
+    rows = []
+    for path in files:
+        model = tomllib.loads(path.read_text(encoding="utf-8"))
+        source = " ".join(str(text) for text in model.get("source", {}).values())
+        named = ", ".join(ADVAN.findall(source))
+        inside = ", ".join(code(name) for name in model.get("compartments", {}))
+        rows.append([f"[{path.stem}](library/{path.stem}.md)", prose(model.get("title", "")), named, inside])
+    return grid(["model", "what it is (parameters)", "in NONMEM", "compartments"], rows)
+
+
 def model_files(folder: str | Path) -> list[Path]:
-    return sorted(path for path in Path(folder).glob("*.toml") if not path.name.endswith(STUDY_ENDING))
+    found = (path for path in Path(folder).glob("*.toml") if not path.name.endswith(STUDY_ENDING))
+    return sorted(found, key=lambda path: path.stem)
 
 
-def write_page(app: Sphinx, docname: str, source: list[str]) -> None:
+def write_pages(app: Sphinx) -> None:
+    """Write the pages of all models, and remove those of models that are gone; what has not changed is left alone."""
+    files = model_files(app.config.model_folder)
+    if not files:
+        raise FileNotFoundError(f"{app.config.model_folder}: no model file to document")
+    folder = Path(app.srcdir) / FOLDER
+    folder.mkdir(exist_ok=True)
+    pages = {folder / f"{path.stem}.md": "\n".join(render(path)) for path in files}
+    for old in set(folder.glob("*.md")) - set(pages):
+        old.unlink()
+    for page, text in pages.items():
+        if not page.is_file() or page.read_text(encoding="utf-8") != text:
+            page.write_text(text, encoding="utf-8")
+
+
+def write_table(app: Sphinx, docname: str, source: list[str]) -> None:
     if docname == PAGE:
-        files = model_files(app.config.model_folder)
-        if not files:
-            raise FileNotFoundError(f"{app.config.model_folder}: no model file to document")
-        source[0] = "\n".join([source[0], *(line for path in files for line in render(path))])
+        source[0] = "\n".join([source[0], *overview(model_files(app.config.model_folder))])
 
 
 def always_again(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
-    """The page depends on files that sphinx does not watch."""
+    """The table depends on files that sphinx does not watch."""
     return [PAGE] if PAGE in env.found_docs else []
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("model_folder", "", "env")
-    app.connect("source-read", write_page)
+    app.connect("builder-inited", write_pages)
+    app.connect("source-read", write_table)
     app.connect("env-get-outdated", always_again)
-    return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "2.0", "parallel_read_safe": True, "parallel_write_safe": True}

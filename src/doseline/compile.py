@@ -15,6 +15,9 @@ from doseline.model.spec import Formulation, Meal, Model, Route
 
 Values = Mapping[str, float | np.ndarray]
 
+ENTRY: Mapping[str, float] = {"bioavailability": 1.0, "lag": 0.0, "duration": 0.0, "rate": 0.0}
+"""What a route says of a dose where the model file says nothing: a bolus of all of it, at once."""
+
 ENGINE = "linear, exact: propagators of the state matrix"
 
 
@@ -78,6 +81,13 @@ class Compiled:
                 weights[position, :, self.states[compartment]] = scale * coefficient.evaluate(values)
         return rates, weights
 
+    def initial(self, values: Values, *, subjects: int) -> np.ndarray:
+        """Amounts before the first dose (subject, n) [mg]."""
+        amounts = np.zeros((subjects, len(self.states)))
+        for name, expression in self.model.initial.items():
+            amounts[:, self.states[name]] = expression.evaluate(values)
+        return amounts
+
     def sees(self, output: str, states: Collection[int]) -> bool:
         """Is any of these states a part of the output, so that a bolus into it moves the output at once?"""
         return any(self.states[name] in states for name in self._output_rows[output][1])
@@ -119,7 +129,7 @@ class Compiled:
         return name
 
     def entry(self, intake: Intake, covariates: Values) -> tuple[int, Values]:
-        """Where a dose enters (array position), and ``bioavailability``, ``lag`` [h] and ``duration`` [h] there."""
+        """Where a dose enters (array position), and the values of `ENTRY` there, in h, mg and mg/h."""
         route: Route = self.model.routes[intake.route]
         into, changes = route.into, {}
         meal = self._meal(intake)
@@ -128,7 +138,7 @@ class Compiled:
             into = meal.into if meal.into and intake.route == self.model.default_route else into
             changes = {name: value.value * value.to_coherent for name, value in meal.overrides.items()}
         values = self.parameters(covariates, changes)
-        entry: dict[str, float | np.ndarray] = {"bioavailability": 1.0, "lag": 0.0, "duration": 0.0}
+        entry = dict[str, float | np.ndarray](ENTRY)
         for name in entry:
             expression: Expression | None = getattr(route, name)
             if expression is not None:

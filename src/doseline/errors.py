@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple, Self
 
-SHOWN_PROBLEMS = 30
-"""Mistakes of one file that are printed; the rest are counted."""
 SHOWN_NAMES = 24
 """Known names that one message lists."""
 _COMPARED_NAMES = 500
@@ -73,6 +71,9 @@ class RegimenError(DoselineError, ValueError):
 class _FileError(DoselineError, ValueError):
     """A file with one or more mistakes, all of them in `problems`."""
 
+    shown = 30
+    """Mistakes that are printed; the rest are counted."""
+
     def __init__(
         self, problem: str, *, place: str = "", advice: str = "", problems: Iterable[Problem] = ()
     ) -> None:
@@ -88,8 +89,8 @@ class _FileError(DoselineError, ValueError):
 
     def __str__(self) -> str:
         """Every mistake, one paragraph each."""
-        left = len(self.problems) - SHOWN_PROBLEMS
-        shown = [str(problem) for problem in self.problems[:SHOWN_PROBLEMS]]
+        left = len(self.problems) - self.shown
+        shown = [str(problem) for problem in self.problems[: self.shown]]
         return "\n".join([*shown, f"... and {left} more mistakes"] if left > 0 else shown)
 
 
@@ -99,6 +100,12 @@ class ModelError(_FileError):
 
 class StudyError(_FileError):
     """A study file has mistakes. `problems` holds each as (place, problem, advice)."""
+
+
+class RecordsError(_FileError):
+    """An event table has mistakes. `problems` holds each as (place, problem, advice), in the order of its lines."""
+
+    shown = 10
 
 
 class SolveError(DoselineError, RuntimeError):
@@ -120,6 +127,7 @@ class Status(IntEnum):
     BAD_PARAMETER = 1
     BAD_DOSE = 2
     NOT_FINITE = 3
+    NO_STEADY_STATE = 4
 
 
 class Advice(NamedTuple):
@@ -132,16 +140,20 @@ class Advice(NamedTuple):
 STATUS: dict[Status, Advice] = {
     Status.OK: Advice("solved", ""),
     Status.BAD_PARAMETER: Advice(
-        "a rate or an output factor is NaN or infinite, or a rate is negative",
+        "a rate, an output factor or an initial amount is NaN or infinite, or one of rates and amounts is negative",
         "look at this subject's covariates and parameters: a volume of zero, a weight out of range?",
     ),
     Status.BAD_DOSE: Advice(
-        "an amount, bioavailability, lag or duration is NaN, infinite or negative",
+        "an amount, bioavailability, lag, duration or rate is NaN, infinite or negative",
         "look at the doses, and at what the route, the formulation and the meal do to them",
     ),
     Status.NOT_FINITE: Advice(
         "the levels grew beyond what a number can hold",
         "look at the sizes of rates, volumes and doses, and at their units",
+    ),
+    Status.NO_STEADY_STATE: Advice(
+        "a dose with SS enters compartments from which nothing leaves, so it never comes to a steady state",
+        "leave out SS and write the doses with ADDL, or leave such compartments (urine, a tray) out of the model",
     ),
 }
 

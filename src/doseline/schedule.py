@@ -24,6 +24,7 @@ class Schedule:
     time: np.ndarray  # (dose,) [h]
     kind: np.ndarray  # (dose,)
     target: np.ndarray  # (kind,)
+    given: np.ndarray  # (subject, kind) [mg]
     amount: np.ndarray  # (subject, kind) after bioavailability [mg]
     lag: np.ndarray  # (subject, kind) [h]
     duration: np.ndarray  # (subject, kind) [h]
@@ -108,13 +109,19 @@ def schedule(
     sizes = sizes_of(people)
     count = len(people)
     target = np.empty(len(doses), dtype=np.int64)
-    amount, lag, duration = (np.empty((count, len(doses))) for _ in range(3))
+    given, amount, lag, duration = (np.empty((count, len(doses))) for _ in range(4))
     for position, dose in enumerate(doses):
         intake = compiled.intake(route=dose.route, formulation=dose.formulation, meal=dose.meal, place=place)
         target[position], entry = compiled.entry(intake, covariates)
-        milligrams = dose.amount if dose.per is None else dose.amount * sizes[dose.per]
-        amount[:, position] = milligrams * entry["bioavailability"]
+        given[:, position] = dose.amount if dose.per is None else dose.amount * sizes[dose.per]
+        amount[:, position] = given[:, position] * entry["bioavailability"]
         lag[:, position] = entry["lag"]
-        duration[:, position] = entry["duration"] if dose.duration is None else dose.duration
+        if dose.duration is not None:
+            duration[:, position] = dose.duration
+        elif compiled.model.routes[intake.route].rate is not None:
+            with np.errstate(all="ignore"):  # what a rate of zero makes is told by its status
+                duration[:, position] = amount[:, position] / entry["rate"]
+        else:
+            duration[:, position] = entry["duration"]
     taken = np.ascontiguousarray(np.broadcast_to(regimen.doses_taken(**sizes), (count,)).astype(np.int64))
-    return Schedule(time, kind, target, amount, lag, duration, taken)
+    return Schedule(time, kind, target, given, amount, lag, duration, taken)

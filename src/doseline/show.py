@@ -8,6 +8,7 @@ import numpy as np
 from rich.box import SIMPLE_HEAVY
 from rich.table import Table
 
+from doseline.compile import ENTRY
 from doseline.dataset import middle
 from doseline.model.spec import Formulation, Model
 from doseline.study import Results, Study
@@ -45,9 +46,11 @@ def model_tables(model: Model) -> Iterator[Any]:
     for name, expression in model.individual.items():
         structure.add_row(f"{name} of a subject", expression.text)
     for name, route in model.routes.items():
-        given = {word: getattr(route, word) for word in ("bioavailability", "lag", "duration")}
+        given = {word: getattr(route, word) for word in ENTRY}
         told = ", ".join(f"{word} {value.text}" for word, value in given.items() if value is not None)
         structure.add_row(f"route {name}", f"into {route.into}" + (f", {told}" if told else ""))
+    for name, expression in model.initial.items():
+        structure.add_row(f"{name} before the first dose", expression.text)
     yield structure
     outputs = _table("outputs", "name", "unit", "value", "what")
     for name, output in model.outputs.items():

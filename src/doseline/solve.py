@@ -1,6 +1,6 @@
 """Rows through the kernels: arrays of a model and of its schedules in, levels and a status for each row out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
@@ -24,7 +24,8 @@ def solve(
     infused = sorted({int(state) for plan in schedules for state in plan.infused})
     subjects = len(schedules[0].taken)
     system = _system(compiled, covariates, infused, subjects=subjects)
-    courses = [_course(plan, infused, compiled) for plan in schedules]
+    begins = bool(system.initial.any())
+    courses = [_course(plan, infused, compiled, begins=begins) for plan in schedules]
     usable = [np.where(system.solvable, _dose_status(course), Status.BAD_PARAMETER) for course in courses]
     levels, solved = _run_blocks(system, usable, courses, Grid(times, even_step(times)), threads)
     status = np.empty(solved.shape, dtype=np.int8)
@@ -41,7 +42,8 @@ def _doubtful(system: System, course: Course) -> np.ndarray:
     """Subjects whose levels could leave the range of numbers, for no compartment ever holds more than all doses."""
     with np.errstate(all="ignore"):
         doses = course.amount.max(axis=1) * len(course.time)
-        limit = np.abs(system.weights).sum(axis=2).max(axis=0) * doses
+        held = doses + system.initial.sum(axis=1)
+        limit = np.abs(system.weights).sum(axis=2).max(axis=0) * held
     return np.flatnonzero(~np.isfinite(limit))
 
 
@@ -62,25 +64,41 @@ def _run_blocks(
     def work(task: tuple[int, int]) -> None:
         position, first = task
         span = (first, min(first + block, subjects))
-        able = System(system.rates, system.weights, usable[position] == Status.OK)
+        able = system._replace(solvable=usable[position] == Status.OK)
         course = courses[position]
         room = blank(len(course.time), grid)
         walk_block(span, able, course, grid, room, levels[position], solved[position], size)
 
-    tasks = list(product(range(len(courses)), range(0, subjects, block)))
+    in_threads(work, list(product(range(len(courses)), range(0, subjects, block))), threads)
+    return levels, solved
+
+
+def in_threads(
+    work: Callable[[tuple[int, int]], None], tasks: Sequence[tuple[int, int]], threads: int
+) -> None:
     if threads == 1 or len(tasks) == 1:
         for task in tasks:
             work(task)
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, tasks))
-    return levels, solved
 
 
 def _system(compiled: Compiled, covariates: Values, infused: Sequence[int], *, subjects: int) -> System:
-    """State matrices with a state for the rate of each infused one; and which subjects' are fit to be solved."""
+    """Systems of all subjects, and which of them are fit to be solved."""
+    rates, weights, initial, sound = matrices(compiled, covariates, count=subjects)
+    wide, padded, filled = widened(rates, weights, initial, infused)
+    return System(wide, padded, filled, sound)
+
+
+def matrices(
+    compiled: Compiled, covariates: Values, *, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """State matrices (set, n, n), output factors (output, set, n), initial amounts (set, n); which sets are sound."""
     with np.errstate(all="ignore"):  # what overflows is told by its status
-        rates, weights = compiled.system(compiled.parameters(covariates), subjects=subjects)
+        values = compiled.parameters(covariates)
+        rates, weights = compiled.system(values, subjects=count)
+        initial = compiled.initial(values, subjects=count)
         n = rates.shape[1]
         between = np.where(np.eye(n) > 0, 0.0, rates)
         largest = np.abs(rates).max(axis=(1, 2), initial=0.0)[:, None]
@@ -89,22 +107,41 @@ def _system(compiled: Compiled, covariates: Values, infused: Sequence[int], *, s
             & (between >= 0).all(axis=(1, 2))
             & np.isfinite(weights).all(axis=(0, 2))
             & (rates.sum(axis=1) <= 1e-12 * largest).all(axis=1)
+            & (np.isfinite(initial) & (initial >= 0)).all(axis=1)
         )
-    wide = np.zeros((subjects, n + len(infused), n + len(infused)))
+    return rates, weights, initial, sound
+
+
+def widened(
+    rates: np.ndarray, weights: np.ndarray, initial: np.ndarray, infused: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same with a state for the rate of each infused one: the matrices flat, (set, n * n)."""
+    count, n = initial.shape
+    wide = np.zeros((count, n + len(infused), n + len(infused)))
     wide[:, :n, :n] = rates
     for k, state in enumerate(infused):
         wide[:, state, n + k] = 1.0
     padded = np.concatenate([weights, np.zeros((*weights.shape[:2], len(infused)))], axis=2)
-    return System(wide.reshape(subjects, -1), padded, sound)
+    filled = np.concatenate([initial, np.zeros((count, len(infused)))], axis=1)
+    return wide.reshape(count, -1), padded, filled
 
 
-def _course(plan: Schedule, infused: Sequence[int], compiled: Compiled) -> Course:
+def _course(plan: Schedule, infused: Sequence[int], compiled: Compiled, *, begins: bool) -> Course:
     """A schedule for the kernels: the k-th infused state gets its rate from the k-th state behind the compartments."""
     n = len(compiled.states)
     inflow = {state: n + k for k, state in enumerate(infused)}
     towards = np.array([inflow.get(int(state), 0) for state in plan.target], dtype=np.int64)
     return Course(
-        plan.time, plan.kind, plan.target, towards, plan.amount, plan.lag, plan.duration, plan.taken, n
+        plan.time,
+        plan.kind,
+        plan.target,
+        towards,
+        plan.amount,
+        plan.lag,
+        plan.duration,
+        plan.taken,
+        n,
+        begins,
     )
 
 

@@ -16,7 +16,10 @@ import xarray as xr
 
 import doseline as dl
 from doseline.cli import main
+from doseline.model.read import library
 from doseline.study import read_study
+
+LISTED = ", ".join(library())
 
 STUDY = """
 [study]
@@ -210,7 +213,7 @@ MISTAKES = [
     (("run", "nosuch.toml"), "nosuch.toml: no such file\n"
      "  give the path of a study file, or the name of a study: isotretinoin\n"),
     (("run", "bad.toml"), "bad.toml [study]: unknown model 'isotretinon'\n"
-     "  did you mean 'isotretinoin'? models: isotretinoin, one-compartment-oral\n"
+     f"  did you mean 'isotretinoin'? models: {LISTED}\n"
      "  a model of your own: give its path, such as './isotretinon.toml'\n"
      "bad.toml [regimens] 'low': found 'dayly', expected how often, an end, or ', then'\n"
      "    20 mg once dayly for 1 week\n"
@@ -221,7 +224,7 @@ MISTAKES = [
     (("run", "good.toml", "--out", ".", "--force"), ".: it exists and was not written by doseline\n"
      "  --force replaces results of doseline only: choose another folder with --out\n"),
     (("show", "isotretinon"), "unknown model 'isotretinon'\n"
-     "  did you mean 'isotretinoin'? models: isotretinoin, one-compartment-oral\n"
+     f"  did you mean 'isotretinoin'? models: {LISTED}\n"
      "  a model of your own: give its path, such as './isotretinon.toml'\n"),
     (("show", "good.toml"), "good.toml: this is a study, not a model\n  run it: doseline run good.toml\n"),
 ]  # fmt: skip

@@ -8,7 +8,6 @@ import pytest
 
 from doseline.errors import (
     SHOWN_NAMES,
-    SHOWN_PROBLEMS,
     STATUS,
     DoselineError,
     InputError,
@@ -73,12 +72,12 @@ def test_one_mistake_is_in_problems_too():
 
 
 def test_a_flood_of_mistakes_is_counted():
-    error = ModelError.collect(Problem("a.toml", f"mistake {n}") for n in range(SHOWN_PROBLEMS + 12))
+    error = ModelError.collect(Problem("a.toml", f"mistake {n}") for n in range(ModelError.shown + 12))
     assert str(error).splitlines()[-2:] == [
-        f"a.toml: mistake {SHOWN_PROBLEMS - 1}",
+        f"a.toml: mistake {ModelError.shown - 1}",
         "... and 12 more mistakes",
     ]
-    assert len(error.problems) == SHOWN_PROBLEMS + 12
+    assert len(error.problems) == ModelError.shown + 12
 
 
 @pytest.mark.parametrize(

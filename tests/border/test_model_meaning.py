@@ -101,7 +101,7 @@ ONE = {
     "meal that changes nothing": (
         ('lag = "delay"\n', ""),
         "m.toml [formulations.capsule.meals.fasted.LAG]: 'LAG' reaches no route, so the meal would change nothing\n"
-        "  use it in the bioavailability, lag or duration of a route",
+        "  use it in the bioavailability, lag, duration or rate of a route",
     ),
     "meal into nowhere": (
         ('label = "without"', 'label = "without"\ninto = "depot"'),

@@ -13,8 +13,10 @@ import pytest
 
 import doseline as dl
 from doseline.errors import InputError, RegimenError, SolveError, Status, UnitError
-from doseline.model.read import read_model
+from doseline.model.read import library, read_model
 from doseline.units import registry
+
+LISTED = ", ".join(library())
 
 COURSE = "40 mg twice daily for 2 days"
 ZERO = (
@@ -131,13 +133,13 @@ def test_meals_as_any_list(labels):
 REFUSED = [
     # model
     (dict(model="isotretinon"), InputError,
-     "unknown model 'isotretinon'\n  did you mean 'isotretinoin'? models: isotretinoin, one-compartment-oral\n"
+     f"unknown model 'isotretinon'\n  did you mean 'isotretinoin'? models: {LISTED}\n"
      "  a model of your own: give its path, such as './isotretinon.toml'"),
     (dict(model=None), InputError,
      "model: found NoneType\n  give a name, the path of a file, or a model from dl.load_model"),
     (dict(model=Path("none.toml")), InputError,
      "none.toml: no such file\n"
-     "  look at the path, or give the name of a model: isotretinoin, one-compartment-oral"),
+     f"  look at the path, or give the name of a model: {LISTED}"),
     # meal, formulation, route
     (dict(meal="feed"), InputError,
      "meal: unknown meal 'feed'\n  did you mean 'fed'? isotretinoin has: fed, fasted"),
@@ -289,8 +291,8 @@ def test_marked_rows_leave_their_neighbours_alone(fragile):
     assert np.isfinite(healthy).all()
     np.testing.assert_array_equal(healthy, alone)
     assert np.isnan(marked.isel(subject=[1, 3, 4])["plasma"]).all()
-    assert marked["status"].attrs["flag_values"] == [0, 1, 2, 3]
-    assert marked["status"].attrs["flag_meanings"] == "ok bad_parameter bad_dose not_finite"
+    assert marked["status"].attrs["flag_values"] == [0, 1, 2, 3, 4]
+    assert marked["status"].attrs["flag_meanings"] == "ok bad_parameter bad_dose not_finite no_steady_state"
     assert dl.replay(marked).identical(marked)
 
 
@@ -312,7 +314,7 @@ def test_raise_tells_subject_regimen_and_parameters(fragile):
         levels(model=fragile, regimens={"high": COURSE}, people=dl.cohort(X=SICK, subject=list("abcde")))
     assert str(caught.value) == (
         "simulate: 3 of 5 rows could not be solved: "
-        "a rate or an output factor is NaN or infinite, or a rate is negative\n"
+        "a rate, an output factor or an initial amount is NaN or infinite, or one of rates and amounts is negative\n"
         "  subject b, regimen 'high': X 0, K 0.1 1/h, V 10 L\n"
         "  subject d, regimen 'high': X 3, K 0.1 1/h, V 10 L\n"
         "  subject e, regimen 'high': X -1, K 0.1 1/h, V 10 L\n"

@@ -12,6 +12,8 @@ from doseline.errors import InputError, StudyError
 from doseline.model.read import library, studies
 from doseline.study import read_study
 
+LISTED = ", ".join(library())
+
 GOOD = """
 [study]
 title = "Three people"
@@ -130,7 +132,7 @@ s.toml [study]: unknown key 'titel'
 s.toml [sweep] times: '1 L' is volume
   expected time, in a unit such as h
 s.toml [study]: unknown model 'isotretinon'
-  did you mean 'isotretinoin'? models: isotretinoin, one-compartment-oral
+  did you mean 'isotretinoin'? models: {LISTED}
   a model of your own: give its path, such as './isotretinon.toml'
 s.toml [cohort.WT]: count = 3.5
   expected how many people, a whole number from 1 to 50000000
@@ -204,7 +206,7 @@ REFUSED = [
     ({'"isotretinoin"': "3"}, "s.toml [study]: model = 3\n"
      "  expected a name of the library, or the path of a model file, in quotes"),
     ({'"isotretinoin"': '"mine.toml"'}, "s.toml [study]: model = 'mine.toml': no such file\n"
-     "  look at the path, or give the name of a model: isotretinoin, one-compartment-oral\n"
+     f"  look at the path, or give the name of a model: {LISTED}\n"
      "  a path starts at the folder of the study, or at the current one"),
     # [cohort]
     ({VALUES: "70"}, f"s.toml [cohort.WT]: found 70\n  {FORMS}"),

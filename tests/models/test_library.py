@@ -192,3 +192,44 @@ def test_what_never_falls_has_no_half_life():
     )
     (outcome,) = check_model(read_model(text, place="months.toml"))
     assert outcome.value == pytest.approx(100.0, rel=1e-9)
+
+
+# ------------------------------------------------------------------ the library as a whole
+
+
+def test_the_names_that_people_look_for_are_there():
+    """Truth: the models with an ADVAN of their own in NONMEM's PREDPP, as clearances and as rate constants."""
+    sizes, ways = ("one", "two", "three"), ("iv", "oral")
+    plain = {f"{size}-compartment-{way}" for size in sizes for way in ways}
+    assert plain | {f"{name}-micro" for name in plain} <= set(library())
+
+
+@pytest.mark.parametrize("name", sorted(library()))
+def test_a_file_is_what_its_name_says(name):
+    """Truth: the rule that a model is called as its file is."""
+    assert load_model(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted(library()))
+def test_every_output_is_checked(name):
+    """Truth: none needed; an output that no check looks at could be anything."""
+    model = load_model(name)
+    assert {check.output for check in model.checks} == set(model.outputs)
+
+
+ADVAN = {
+    "1": ["central"],
+    "2": ["depot", "central"],
+    "3": ["central", "peripheral"],
+    "4": ["depot", "central", "peripheral"],
+    "11": ["central", "peripheral1", "peripheral2"],
+    "12": ["depot", "central", "peripheral1", "peripheral2"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(library()))
+def test_compartments_are_numbered_as_nonmem_does(name):
+    """Truth: the compartments of PREDPP's ADVANs in NONMEM's help (1 depot, 2 central, ... where there is a depot)."""
+    model = load_model(name)
+    named = re.search(r"ADVAN(\d+) TRANS\d", model.source.citation)
+    assert named is None or list(model.compartments) == ADVAN[named[1]]

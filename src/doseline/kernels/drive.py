@@ -21,6 +21,7 @@ class System(NamedTuple):
 
     rates: np.ndarray  # (subject, n * n) the state matrix A, row after row [1/h]
     weights: np.ndarray  # (output, subject, n) an output is weights . state
+    initial: np.ndarray  # (subject, n) at time zero [mg]
     solvable: np.ndarray  # (subject,) False: levels become NaN
 
 
@@ -151,7 +152,8 @@ def walk_block(span, system, course, grid, room, out, solved, size):
                 planned, first = row, False
             fill_steps(system.rates[row], grid, program, steps, scratch, size)
             fill_tables(row, system, program, steps, tables, size)
-            state[:] = 0.0
+            for i in range(n):
+                state[0, i] = system.initial[row, i]
             run_program(row, course, program, steps, tables, state, out, size)
             for i in range(n):
                 solved[row] = solved[row] and math.isfinite(state[0, i])

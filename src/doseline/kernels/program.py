@@ -34,6 +34,7 @@ class Course(NamedTuple):
     duration: np.ndarray  # (subject, kind) of a zero-order input [h]; 0: a bolus
     taken: np.ndarray  # (subject,) how many of the doses the subject takes
     inflows: int  # states from this one on hold rates of infusions
+    begins: bool  # is there anything in the body at time zero?
 
 
 class Grid(NamedTuple):
@@ -73,7 +74,7 @@ class Program(NamedTuple):
 def blank(doses, grid):
     """Room for the inputs and the program of at most ``doses`` doses; plain Python, for compiling it takes a second."""
     points = grid.time.shape[0]
-    most = 2 * doses
+    most = 2 * doses + 1
     inputs = Inputs(
         np.empty(most), np.empty(most), np.empty(most, np.int64),
         np.empty(most), np.empty(most, np.int64), np.empty(most, np.int64),
@@ -114,6 +115,9 @@ def enter(count, entry, inputs):
 def list_inputs(row, course, inputs):
     """Write one subject's inputs in order of time; returns how many there are."""
     count = np.int64(0)
+    if course.begins:
+        # an input that adds nothing: from time zero on, what is there shows
+        count = enter(count, (0.0, 0.0, np.int64(-1), 1.0, np.int64(0), np.int64(0)), inputs)
     for dose in range(course.taken[row]):
         kind = course.kind[dose]
         time, lag, duration = course.time[dose], course.lag[row, kind], course.duration[row, kind]

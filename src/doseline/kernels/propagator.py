@@ -55,9 +55,27 @@ def conserve(out, gone, loss, size):
 
 
 @kernel
+def square(out, gone, going, power, loss, size):
+    """``out = out @ out``, and ``gone`` (n,) with it: what has left after twice the time. The rest is scratch."""
+    n = len(size)
+    for j in range(n):
+        total = gone[j]
+        for k in range(n):
+            total += gone[k] * out[k * n + j]
+        going[j] = total
+    multiply(out, out, power, size)
+    for i in range(n * n):
+        out[i] = power[i]
+    for j in range(n):
+        gone[j] = going[j]
+    conserve(out, gone, loss, size)
+
+
+@kernel
 def propagator(matrix, t, out, scratch, size):
     """``out = exp(matrix * t)`` for ``t`` >= 0 [h]; ``scratch`` is (5, n * n).
 
+    What has left from each compartment is in ``scratch[3]`` afterwards, what leaves per hour in ``scratch[2]``.
     ``matrix`` [1/h] is finite; each column belongs to an amount that moves on or leaves, or to the rate of an infusion,
     which stays as it is (a row of zeros).
     """
@@ -65,19 +83,18 @@ def propagator(matrix, t, out, scratch, size):
     shifted, power = scratch[0], scratch[1]
     loss, gone, going = scratch[2], scratch[3], scratch[4]
     fastest = 0.0
-    largest = 0.0
     for j in range(n):
         fastest = max(fastest, -matrix[j * n + j])
     for j in range(n):
         column = 0.0
         for i in range(n):
             column += matrix[i * n + j]
-        largest = max(largest, fastest + max(column, 0.0))
         # below zero marks the rate of an infusion: what it adds to is not conserved
         loss[j] = max(-column, 0.0) if column <= -1e-12 * matrix[j * n + j] else -1.0
     squarings = 0
     step = t
-    while largest * step > 0.5 and squarings < 1100:
+    # what the rate of an infusion adds needs no shorter step: its terms are t / k! (fastest t)^(k - 1)
+    while fastest * step > 0.5 and squarings < 1100:
         step *= 0.5
         squarings += 1
     for i in range(n):
@@ -107,14 +124,4 @@ def propagator(matrix, t, out, scratch, size):
         gone[j] *= decay
     conserve(out, gone, loss, size)
     for _ in range(squarings):
-        for j in range(n):
-            total = gone[j]
-            for k in range(n):
-                total += gone[k] * out[k * n + j]
-            going[j] = total
-        multiply(out, out, power, size)
-        for i in range(n * n):
-            out[i] = power[i]
-        for j in range(n):
-            gone[j] = going[j]
-        conserve(out, gone, loss, size)
+        square(out, gone, going, power, loss, size)

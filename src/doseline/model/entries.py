@@ -158,13 +158,22 @@ class Flow(Entry):
 
 
 class Route(Entry):
-    """A way into the body. What is left out is 1 (bioavailability) or 0 (lag, duration)."""
+    """A way into the body. What is left out is 1 (bioavailability) or 0 (lag, duration, rate: a bolus)."""
 
     into: str = Field(description="the compartment that doses enter, in quotes")
     bioavailability: Formula | None = None
     lag: Formula | None = None
     duration: Formula | None = None
+    rate: Formula | None = None
     label: Text = Field(description="a few words in quotes")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Route:
+        if self.duration is not None and self.rate is not None:
+            raise InputError(
+                "a duration and a rate", advice="give one of them: the amount over the one is the other"
+            )
+        return self
 
 
 class Meal(Entry):

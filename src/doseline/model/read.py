@@ -31,8 +31,9 @@ def library() -> dict[str, Path]:
     >>> "isotretinoin" in library()
     True
     """
-    files = sorted(library_folder().glob(f"*{_MODEL}"))
-    return {path.name.removesuffix(_MODEL): path for path in files if not path.name.endswith(_STUDY)}
+    files = [path for path in library_folder().glob(f"*{_MODEL}") if not path.name.endswith(_STUDY)]
+    # by name and not by file: "-micro" sorts before ".toml"
+    return {path.stem: path for path in sorted(files, key=lambda path: path.stem)}
 
 
 def studies() -> dict[str, Path]:
@@ -150,6 +151,7 @@ def read_model(text: str, *, place: str = "model text") -> Model:
         individual=draft.individual,
         compartments=draft.compartments,
         flows=tuple(draft.flows.values()),
+        initial=draft.initial,
         routes=draft.routes,
         formulations=draft.formulations,
         outputs=draft.outputs,

@@ -54,6 +54,7 @@ class Draft:
     individual: dict[str, Expression] = field(default_factory=dict)
     compartments: dict[str, Compartment] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
+    initial: dict[str, Expression] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     formulations: dict[str, Formulation] = field(default_factory=dict)
     outputs: dict[str, Output] = field(default_factory=dict)
@@ -93,6 +94,7 @@ class _Reader:
             "individual": self.formula,
             "compartments": self.reader(Compartment),
             "flows": self.flow,
+            "initial": self.formula,
             "routes": self.reader(Route),
             "formulations": self.formulation,
             "outputs": self.reader(Output),
@@ -169,7 +171,7 @@ class _Reader:
         return False
 
     def formula(self, name: str, value: Any, section: str) -> Expression | None:
-        """Read an expression of [individual] or [flows]; a number is one too."""
+        """Read an expression of [individual], [flows] or [initial]; a number is one too."""
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not isinstance(value, str) and not number:
             self.draft.complain(section, f"found {found(value)}", 'expected an expression, such as "CL / V"')

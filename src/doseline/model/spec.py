@@ -60,6 +60,7 @@ class Model(Entry):
     individual: dict[str, Formula]
     compartments: dict[str, Compartment]
     flows: tuple[Flow, ...]
+    initial: dict[str, Formula]
     routes: dict[str, Route]
     formulations: dict[str, Formulation]
     outputs: dict[str, Output]

@@ -46,7 +46,7 @@ class _Validator:
         """Check in the order of the file, so that later sections see what earlier ones define."""
         self.names()
         self.individual()
-        acting = self.flows() | self.outputs()
+        acting = self.flows() | self.initial() | self.outputs()
         self.meals(self.routes(), acting)
         for section, check in self.draft.checks:
             self.check(section, check)
@@ -150,6 +150,18 @@ class _Validator:
             acting |= self.reach(flow.rate)
         return acting
 
+    def initial(self) -> frozenset[str]:
+        """Initial conditions are amounts of known compartments. Gives the parameters they depend on."""
+        acting = frozenset[str]()
+        self.known(self.draft.initial, "compartments", "initial", "compartment")
+        for name, expression in self.draft.initial.items():
+            found = self.kind(expression, f"initial.{name}", self.kinds)
+            wanted = self.amounts.get(name)
+            if wanted is not None and expression.text != "0":
+                self.is_kind(found, wanted, f"initial.{name}", f"'{expression}'")
+            acting |= self.reach(expression)
+        return acting
+
     def outputs(self) -> frozenset[str]:
         """Outputs are sums of amounts times factors. Gives the parameters they depend on."""
         acting = frozenset[str]()
@@ -170,7 +182,8 @@ class _Validator:
 
     def routes(self) -> frozenset[str]:
         """Routes enter a compartment that counts mass. Gives the parameters they depend on."""
-        wanted = {"bioavailability": PLAIN, "lag": dimension("h"), "duration": dimension("h")}
+        hours = dimension("h")
+        wanted = {"bioavailability": PLAIN, "lag": hours, "duration": hours, "rate": dimension("mg/h")}
         acting = frozenset[str]()
         for name, route in self.draft.routes.items():
             section = f"routes.{name}"
@@ -224,7 +237,7 @@ class _Validator:
                 self.complain(
                     f"{section}.{name}",
                     f"'{name}' reaches no route, so the meal would change nothing",
-                    "use it in the bioavailability, lag or duration of a route",
+                    "use it in the bioavailability, lag, duration or rate of a route",
                 )
 
     def check(self, section: str, check: Check) -> None:
