@@ -18,8 +18,9 @@ SCHEMA = "1"
 """Rises when a Dataset of this version can not be read as one of the version before."""
 
 
-TOLD = ("schema", "model_name", "model", "changes", "regimens", "axes", "covariates", "on_failure")
-"""What the provenance of a Dataset holds, as JSON."""
+TOLD = ("schema", "model_name", "model", "changes", "axes", "on_failure")
+"""What the provenance of a Dataset holds, as JSON; and ``records``, or what follows."""
+TOLD_REGIMENS = ("regimens", "ends", "covariates")
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def provenance(levels: "xr.Dataset") -> dict[str, Any]:
             place=place,
             advice=f"expected {SCHEMA!r}: read it with doseline {levels.attrs.get('doseline_version')}",
         )
-    wanted = [key for key in TOLD if key not in told]
+    wanted = [key for key in (*TOLD, *(() if "records" in told else TOLD_REGIMENS)) if key not in told]
     lost = [name for name in ("subject", "time", *told.get("covariates", ())) if name not in levels.coords]
     if wanted or lost:
         raise InputError(

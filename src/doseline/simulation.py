@@ -16,13 +16,14 @@ from doseline.dataset import (
     Axis,
     Level,
     build,
-    provenance,
 )
+from doseline.dosing.records import Records
 from doseline.dosing.regimen import Regimen
 from doseline.errors import STATUS, InputError, SolveError, Status
-from doseline.model.read import load_model, read_model
+from doseline.model.read import load_model
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort
+from doseline.rebuild import asked
 from doseline.request import (
     advise_ranges,
     choices,
@@ -34,7 +35,7 @@ from doseline.request import (
 )
 from doseline.schedule import course_end, followed_until, refuse_missing_sizes, schedule, sizes_of
 from doseline.solve import solve
-from doseline.times import read_times
+from doseline.times import WAYS, read_times
 from doseline.version import __version__
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def simulate(
     regimens: Any,
     people: Any = None,
     *,
-    times: Any,
+    times: Any = None,
     meal: str | Sequence[str] | None = None,
     formulation: str | Sequence[str] | None = None,
     on_failure: str = "raise",
@@ -59,11 +60,13 @@ def simulate(
     Parameters
     ----------
     model : Model, str or Path     A model, the name of one in the library, or the path of a model file.
-    regimens : Regimen, text, mapping of names to them, or list of them
+    regimens : Regimen, text, mapping of names to them, list of them; or Records
+        What is given: regimens for everybody, or an event table from `read_records`, which has its own subjects.
     people : Cohort, data frame or mapping of covariates, optional
         One subject with the model's reference covariates where nothing is given.
     times : "2 h", "0.5 h for 72 h", array [h] or pint quantity
         A step reaches to the end of the longest course. A time at which a dose is given shows the level after it.
+        With an event table they may be left out: levels are then those of its observations.
     meal, formulation : str or list of str, optional
         For doses that leave them open; the first of the model file where nothing is given.
     on_failure : "raise" or "mark"
@@ -75,11 +78,15 @@ def simulate(
     xarray.Dataset
         A variable for each output, dims (regimen, formulation, meal, subject, time); ``status``, ``total_dose`` [mg],
         ``doses_taken``, ``dose_time`` [h], ``course_end`` [h]; ``NAME_jumps`` where boluses enter the output NAME.
+        With an event table: dims (formulation, meal, record), one record for each observation with its ``subject``,
+        ``time``, ``line`` and covariates, or (formulation, meal, subject, time) with ``times``; the other records along
+        ``event``.
         ``attrs`` say what is needed to run it again with `replay`.
 
     Raises
     ------
-    InputError, UnitError, RegimenError : what was given.   SolveError : subjects that could not be solved.
+    InputError, UnitError, RegimenError, RecordsError : what was given.
+    SolveError : subjects that could not be solved.
 
     >>> levels = simulate("isotretinoin", "40 mg twice daily for 1 week", times="6 h", meal="fed")
     >>> levels["plasma"].dims, levels["plasma"].attrs["units"]
@@ -88,6 +95,19 @@ def simulate(
     chosen = load_model(model)
     if on_failure not in ("raise", "mark"):
         raise InputError(f"found {on_failure!r}", place="on_failure", advice="expected 'raise' or 'mark'")
+    if isinstance(regimens, Records):
+        return _simulate_records(
+            chosen,
+            regimens,
+            people,
+            times,
+            formulation,
+            meal,
+            on_failure=on_failure,
+            threads=thread_count(threads),
+        )
+    if times is None:
+        raise InputError("there are none", place="times", advice=WAYS)
     named = named_regimens(regimens)
     people = cohort_of(people, chosen)
     refuse_result_names(people, chosen)
@@ -100,6 +120,31 @@ def simulate(
     ends = {name: course_end(course, people) for name, course in named.items()}
     grid = read_times(times, end=max(followed_until(course, ends[name]) for name, course in named.items()))
     return _run(chosen, named, people, axes, grid, ends, on_failure=on_failure, threads=thread_count(threads))
+
+
+def _simulate_records(
+    model: Model,
+    records: Records,
+    people: Any,
+    times: Any,
+    formulation: Any,
+    meal: Any,
+    *,
+    on_failure: str,
+    threads: int,
+) -> "xr.Dataset":
+    from doseline.event_levels import levels_of
+
+    if people is not None:
+        raise InputError(
+            "an event table has its own subjects",
+            place="people",
+            advice="leave people out; covariates are columns of the table",
+        )
+    axes = choices(model, formulation=formulation, meal=meal)
+    last = records.time + records.additional * records.interval
+    grid = None if times is None else read_times(times, end=float(last.max()))
+    return levels_of(model, records, axes, grid, on_failure=on_failure, threads=threads)
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":
@@ -116,34 +161,25 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     >>> replay(levels).identical(levels)
     True
     """
-    told = provenance(levels)
+    before = asked(levels)
     if levels.attrs.get("doseline_version") != __version__:
         warnings.warn(
             f"made by doseline {levels.attrs.get('doseline_version')}, run again by {__version__}: numbers may differ",
             stacklevel=2,
         )
-    model = read_model(told["model"], place=told["model_name"])
-    if told["changes"]:
-        model = model.with_(**told["changes"])
-    values = {name: levels[name] for name in told["covariates"]}
-    people = Cohort(
-        subject=np.atleast_1d(levels["subject"].values),
-        covariates={name: np.atleast_1d(value.values) for name, value in values.items()},
-        units={name: value.attrs.get("units", "1") for name, value in values.items()},
-    )
-    named = {name: Regimen.from_dict(plain) for name, plain in told["regimens"].items()}
-    axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
-    grid = read_times(np.unique(levels["time"].values), end=0.0)
-    again = _run(
-        model,
-        named,
-        people,
-        axes,
-        grid,
-        told["ends"],
-        on_failure=told["on_failure"],
-        threads=thread_count(None),
-    )
+    how = {"on_failure": before.told["on_failure"], "threads": thread_count(None)}
+    gridded = before.records is None or "record" not in levels.dims
+    grid = read_times(np.unique(levels["time"].values), end=0.0) if gridded else None
+    if before.records is not None:
+        from doseline.event_levels import levels_of
+
+        again = levels_of(before.model, before.records, before.axes, grid, **how)
+    else:
+        assert before.people is not None
+        assert grid is not None
+        again = _run(
+            before.model, before.regimens, before.people, before.axes, grid, before.told["ends"], **how
+        )
     kept = {name: levels[name].values for name in DIMENSIONS if name in again.dims and name in levels.coords}
     cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].values)}
     return again.sel(cut) if cut else again

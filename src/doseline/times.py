@@ -14,7 +14,7 @@ MOST = 50_000_000
 _FOR = re.compile(r"(?P<step>.+?)\s+(?:for|until|to)\s+(?P<end>.+)")
 _ONE = re.compile(r"\s*[-+]?[\d.]\S*(?:\s*[^\W\d]+)?\s*")
 """What may be one time: a number, and a unit of one word."""
-_WAYS = "give a step such as '2 h', a step and an end such as '0.5 h for 72 h', or an array of hours"
+WAYS = "give a step such as '2 h', a step and an end such as '0.5 h for 72 h', or an array of hours"
 
 
 def read_times(times: Any, *, end: float) -> np.ndarray:
@@ -44,12 +44,12 @@ def read_times(times: Any, *, end: float) -> np.ndarray:
     values = np.asarray(read_quantity(times, "h", place="times"), dtype=np.float64)
     if values.ndim == 0:
         if not hasattr(times, "units"):
-            raise UnitError(f"found {times!r} without a unit", place="times", advice=_WAYS)
+            raise UnitError(f"found {times!r} without a unit", place="times", advice=WAYS)
         return _grid(float(values), end)
     if values.ndim > 1:
-        raise InputError(f"found an array of shape {values.shape}", place="times", advice=_WAYS)
+        raise InputError(f"found an array of shape {values.shape}", place="times", advice=WAYS)
     if values.size == 0:
-        raise InputError("there are no times", place="times", advice=_WAYS)
+        raise InputError("there are no times", place="times", advice=WAYS)
     wrong = np.flatnonzero(np.diff(values) <= 0)
     if wrong.size:
         at = int(wrong[0])
@@ -85,14 +85,14 @@ def even_step(times: np.ndarray) -> float:
 def _hours(text: str) -> float:
     """One time of a text. [h]"""
     if not _ONE.fullmatch(text):
-        raise InputError(f"found {text!r:.60}", place="times", advice=_WAYS)
+        raise InputError(f"found {text!r:.60}", place="times", advice=WAYS)
     return float(read_quantity(text, "h", place="times", require_unit=True))
 
 
 def _grid(step: float, end: float) -> np.ndarray:
     """Times ``k * step``, computed and not accumulated, up to ``end``."""
     if not step > 0:
-        raise InputError(f"the step is {step:g} h", place="times", advice=f"expected a step above 0: {_WAYS}")
+        raise InputError(f"the step is {step:g} h", place="times", advice=f"expected a step above 0: {WAYS}")
     if not end >= 0:
         raise InputError(f"the end is {end:g} h", place="times", advice="expected an end of 0 h or later")
     # 7 h / 0.1 h must count 70 steps, though 7 / 0.1 is a little less than 70

@@ -45,6 +45,16 @@ COMMON = (
 )
 """Units offered when an unknown one was found."""
 
+STANDARD_UNITS = {
+    "WT": "kg",
+    "HT": "cm",
+    "BSA": "m**2",
+    "BMI": "kg/m**2",
+    "AGE": "year",
+    "CRCL": "mL/min",
+}
+"""Covariates with a unit that the field agrees on: plain numbers are in it, and all of them must be above zero."""
+
 _PLAIN = {"", "1", "-", "dimensionless"}
 _COHERENT = {"mass": "mg", "volume": "L", "length": "dm", "time": "h", "substance": "mmol"}
 """Coherent unit of each kind; kinds not listed here keep the base unit of pint."""

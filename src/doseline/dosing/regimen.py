@@ -33,6 +33,8 @@ from doseline.errors import DoselineError, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from doseline.dosing.records import Records
+
 __all__ = ["Block", "Dose", "Regimen", "Target", "regimen"]
 
 ONLY_LAST = "give doses and target both per kg or both in mg, or end with 'for 20 weeks' or 'x 14'"
@@ -275,6 +277,28 @@ class Regimen:
             if name in sizes:
                 columns[f"cumulative (mg/{unit})"] = np.cumsum(amount) / float(sizes[name])
         return pd.DataFrame(columns)
+
+    def to_records(self, cohort: Any = None, *, model: Any = None, times: Any = None) -> "Records":
+        """The course as an event table: a record for each dose of a pattern, its repeats as ADDL and II.
+
+        Parameters
+        ----------
+        cohort : Cohort, optional         Who takes it; one subject, 1, by default. Covariates become columns.
+        model : Model or str, optional    With it, CMT is the compartment that the route enters, and infusions are RATE
+            (DUR where the route has a bioavailability); RATE is -1 or -2 where the route has a rate or duration of its
+            own. Without it CMT is 0, and infusions are DUR.
+        times : array (time,), optional   Observations [h], after the doses at the same time.
+
+        Raises
+        ------
+        InputError  Doses follow a body size that the cohort lacks, or name a route that the model lacks.
+
+        >>> regimen("40 mg twice daily for 1 week").to_records(times=[0, 168])
+        <Records of 1 subject: 3 records, 1 dose, 2 observations>
+        """
+        from doseline.dosing.regimen_records import records_of_regimen
+
+        return records_of_regimen(self, cohort, model=model, times=times)
 
     # -- plain form
 

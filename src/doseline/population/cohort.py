@@ -7,17 +7,8 @@ from typing import Any
 import numpy as np
 
 from doseline.errors import InputError
+from doseline.units import STANDARD_UNITS as STANDARD_UNITS
 from doseline.units import factor, parse_unit, read_quantity, registry
-
-STANDARD_UNITS = {
-    "WT": "kg",
-    "HT": "cm",
-    "BSA": "m**2",
-    "BMI": "kg/m**2",
-    "AGE": "year",
-    "CRCL": "mL/min",
-}
-"""Covariates with a unit that the field agrees on: plain numbers are in it, and all of them must be above zero."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,109 @@
+"""Event tables: what was given and observed, one record a line, in the columns that NONMEM made customary."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MODES = ("nocb", "locf")
+"""How a covariate goes on between records: next observation carried backward, last observation carried forward."""
+CHOICES = ("route", "formulation", "meal")
+"""What a dose may name, and the model settles where it does not."""
+
+PARQUET = (".parquet", ".pq")
+"""How the names of Parquet files end."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Records:
+    """An event table, read and checked, the records of each subject together and in order of time.
+
+    Made by `read_records` or `Regimen.to_records`. Every array has one entry for each record unless another shape is
+    given. Times are in hours and amounts in mg, whatever the table had.
+    """
+
+    name: str  # what messages call the table: "data.csv", or "records" for a data frame
+    line: np.ndarray  # line of the file (its header is line 1), or row of the data frame counted from 1
+    subject: np.ndarray  # (subject,) identifiers, in the order of the table
+    first: np.ndarray  # (subject + 1,) where the records of each subject begin, and the end
+    time: np.ndarray  # [h]
+    evid: np.ndarray  # 0 observation, 1 dose, 2 other, 3 reset, 4 reset and dose, 8 replace
+    amount: np.ndarray  # AMT [mg]
+    rate: np.ndarray  # RATE [mg/h]; 0 none, -1 from the model, -2: the model has the duration
+    duration: np.ndarray  # DUR [h]; 0 none
+    interval: np.ndarray  # II [h]
+    additional: np.ndarray  # ADDL, int
+    steady: np.ndarray  # SS: 0, 1, 2
+    compartment: np.ndarray  # CMT: numbers from 1, negative: off, 0: the default; or names, "": the default
+    mdv: np.ndarray  # MDV: 0 or 1
+    dv: np.ndarray | None  # DV, NaN where missing; None where the table has none
+    choices: Mapping[str, np.ndarray]  # names from `CHOICES`, "" where left open; without those never named
+    covariates: Mapping[str, np.ndarray]  # every other column of numbers; gaps are filled from before
+    units: Mapping[str, str | None]  # unit of each covariate; None: the one that the model file gives
+    modes: Mapping[str, str]  # for each covariate one of `MODES`
+    left_out: tuple[str, ...] = ()  # columns of texts, or empty, that mean nothing here
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def place(self, row: int) -> str:
+        """What messages call a record, by its position: "data.csv line 17", or "records row 17" of a data frame."""
+        return place_of(self.name, self.line[row])
+
+    def __repr__(self) -> str:
+        """Subjects, records, doses, observations, covariates, and the columns that were left out."""
+        doses = int(np.isin(self.evid, (1, 4)).sum())
+        observations = int((self.evid == 0).sum())
+        counts = (
+            f"{_count(len(self), 'record')}, {_count(doses, 'dose')}, {_count(observations, 'observation')}"
+        )
+        told = [f"<Records of {_count(len(self.subject), 'subject')}: {counts}"]
+        if self.covariates:
+            told.append("covariates " + ", ".join(self._covariate_text(name) for name in self.covariates))
+        if self.left_out:
+            told.append("left out " + ", ".join(self.left_out))
+        return "; ".join(told) + ">"
+
+    def _covariate_text(self, name: str) -> str:
+        unit = self.units[name]
+        return f"{name}{f' [{unit}]' if unit else ''} {self.modes[name]}"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The records as a data frame in the columns of NONMEM, in h and mg.
+
+        ID, TIME, EVID, AMT, CMT and MDV always, others where they say something; covariates in their own units.
+        `read_records` gives equal records back from it, given the same ``modes`` and the units that are no standard.
+
+        >>> from doseline.dosing.reading import read_records
+        >>> list(read_records({"TIME": [0, 1], "AMT": [100, 0], "RATE": [50, 0]}).to_frame())
+        ['ID', 'TIME', 'EVID', 'AMT', 'RATE', 'CMT', 'MDV']
+        """
+        from doseline.dosing.record_frame import frame_of  # pandas takes half a second to import
+
+        return frame_of(self)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the frame of `to_frame` to a CSV file, with every digit; a file that is there is replaced.
+
+        Raises
+        ------
+        ResultError : the file cannot be written.
+        """
+        from doseline.dosing.record_frame import write_csv
+
+        write_csv(self, Path(path))
+
+
+def place_of(name: str, line: int) -> str:
+    """A line of a text file, or a row of what has no lines."""
+    word = "row" if name == "records" or name.lower().endswith(PARQUET) else "line"
+    return f"{name} {word} {line}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

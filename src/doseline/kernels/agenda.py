@@ -1,0 +1,165 @@
+"""What a subject's records put on the agenda: arrivals of doses and ends of infusions, in order of time.
+
+A record with additional doses is one entry, which asks for the next one when it is taken off. So the agenda holds no
+more than what is under way, however long the course. Rules: docs/theory/event_tables.md.
+"""
+
+import math
+
+import numpy as np
+
+from doseline.kernels.kernel import kernel
+from doseline.kernels.program import SAME
+
+OBSERVE, DOSE, OTHER, RESET, RESET_DOSE, REPLACE = 0, 1, 2, 3, 4, 8
+"""EVID of a record."""
+END, ARRIVE = 0, 1
+"""What an entry is: an infusion ends, a dose arrives."""
+
+
+TABLE = np.dtype(
+    [
+        ("time", "f8"),  # [h]
+        ("evid", "i4"),
+        ("place", "i4"),  # state that is dosed, switched or replaced; -1: none
+        ("inflow", "i4"),  # state that holds the rate of infusions into it; -1: none
+        ("turn", "i4"),  # 1: the compartment is switched on; -1: off; 0: neither
+        ("amount", "f8"),  # of a bolus, after bioavailability; or what EVID 8 puts there [mg]
+        ("rate", "f8"),  # of an infusion [mg/h]; 0: a bolus
+        ("length", "f8"),  # of an infusion [h]
+        ("lag", "f8"),  # [h]
+        ("interval", "f8"),  # II [h]; 0 and SS: a constant infusion
+        ("additional", "i4"),  # ADDL
+        ("steady", "i4"),  # SS
+        ("stretch", "i4"),  # system of the stretch that ends here
+        ("own", "i4"),  # system at the record
+        ("slot", "i4"),  # which column its levels are written to; -1: none
+    ]
+)
+"""Records of all subjects, one after another: one array of these, and where the records of each subject begin."""
+
+ENTRY = np.dtype([("due", "f8"), ("what", "i8"), ("row", "i8"), ("count", "i8")])
+"""One entry: when [h], what, of which record, and which of its doses (0 its own, below 0 earlier ones of its train).
+
+The soonest stands last. How many there are is in ``held[0]``.
+"""
+
+
+@kernel
+def copy(agenda, at, other):
+    """Write entry ``other`` at ``at`` too."""
+    agenda[at].due = agenda[other].due
+    agenda[at].what = agenda[other].what
+    agenda[at].row = agenda[other].row
+    agenda[at].count = agenda[other].count
+
+
+@kernel
+def put(agenda, held, due, what, row, count):
+    """Write one entry down."""
+    at = held[0]
+    while at > 0 and agenda[at - 1].due <= due:
+        copy(agenda, at, at - 1)
+        at -= 1
+    agenda[at].due = due
+    agenda[at].what = what
+    agenda[at].row = row
+    agenda[at].count = count
+    held[0] += 1
+
+
+@kernel
+def strike_ends(agenda, held, table, place):
+    """Strike out the ends of infusions into ``place``; of all infusions where it is -1."""
+    kept = 0
+    for at in range(held[0]):
+        if agenda[at].what != END or (place != -1 and table[agenda[at].row].place != place):
+            copy(agenda, kept, at)
+            kept += 1
+    held[0] = kept
+
+
+@kernel
+def arrival(table, row, count):
+    """When the ``count``-th dose of a record arrives [h]."""
+    return table[row].time + (count * table[row].interval + table[row].lag)
+
+
+@kernel
+def take_off(agenda, held, table):
+    """Strike out the soonest entry; a dose that arrives puts the next one and the end of its infusion down."""
+    at = held[0] - 1
+    due, what, row, count = agenda[at].due, agenda[at].what, agenda[at].row, agenda[at].count
+    held[0] = at
+    if what == ARRIVE:
+        if count < table[row].additional:
+            put(agenda, held, arrival(table, row, count + 1), ARRIVE, row, count + 1)
+        if table[row].rate > 0.0:
+            put(agenda, held, due + table[row].length, END, row, count)
+    return what, row
+
+
+@kernel
+def under_way(table, row):
+    """How many doses of a train have been given before its record and have not arrived, for their lag."""
+    return max(1.0, math.ceil(table[row].lag / table[row].interval * (1.0 - SAME))) - 1.0
+
+
+@kernel
+def since_last(table, row):
+    """How long before its record the last dose of a train arrived [h]."""
+    tau = table[row].interval
+    return min(max((under_way(table, row) + 1.0) * tau - table[row].lag, 0.0), tau)
+
+
+@kernel
+def plan_row(agenda, held, table, row):
+    """What a record changes on the agenda; how many infusions of its train still run is the answer."""
+    evid, steady = table[row].evid, table[row].steady
+    if evid in (RESET, RESET_DOSE):
+        strike_ends(agenda, held, table, -1)
+    if table[row].turn == -1:
+        strike_ends(agenda, held, table, table[row].place)
+    if steady == 1:
+        held[0] = 0
+    running = 0
+    constant = steady > 0 and table[row].interval == 0.0
+    if evid in (DOSE, RESET_DOSE) and not constant:
+        count = np.int64(0)
+        if steady > 0:
+            count = -np.int64(under_way(table, row))
+            now, length = table[row].time, table[row].length
+            ends = length - since_last(table, row)
+            # an infusion that ends at this very moment is over
+            while table[row].rate > 0.0 and ends > SAME * (length + abs(now)):
+                put(agenda, held, now + ends, END, row, count)
+                running += 1
+                ends -= table[row].interval
+        put(agenda, held, arrival(table, row, count), ARRIVE, row, count)
+    return running
+
+
+@kernel
+def list_doses(first, table, agenda, held, row, count):
+    """Write down which doses arrive, in order: their records, and which dose of the record each is; how many there are.
+
+    ``row`` and ``count`` hold as many entries as doses are asked for.
+    """
+    found = 0
+    for subject in range(first.shape[0] - 1):
+        held[0] = 0
+        at, last = first[subject], first[subject + 1]
+        while at < last or held[0] > 0:
+            soonest = held[0] - 1
+            if soonest >= 0 and (
+                at == last or agenda[soonest].due <= table[at].time + SAME * abs(table[at].time)
+            ):
+                whose, which = agenda[soonest].row, agenda[soonest].count
+                what, _ = take_off(agenda, held, table)
+                if what == ARRIVE:
+                    row[found], count[found] = whose, which
+                    found += 1
+            else:
+                plan_row(agenda, held, table, at)
+                at += 1
+    return found

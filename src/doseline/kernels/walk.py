@@ -1,0 +1,275 @@
+"""The walk through a subject's records: from one thing that happens to the next, whatever it is.
+
+Between two of them the state moves by `ladder`, under the system of the stretch that ends at the next record. Rates of
+infusions are states behind the compartments, as in `drive`; while a compartment is off, its row and column of the
+matrix are zero. Subjects share nothing, so the bits of one do not depend on its neighbours. Rules:
+docs/theory/event_tables.md.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from doseline.kernels.agenda import (
+    ARRIVE,
+    ENTRY,
+    OBSERVE,
+    REPLACE,
+    RESET,
+    RESET_DOSE,
+    plan_row,
+    since_last,
+    take_off,
+)
+from doseline.kernels.kernel import kernel
+from doseline.kernels.ladder import (
+    MATRIX,
+    SCRATCH,
+    SPARE,
+    STATE,
+    STRIDE,
+    TOTAL,
+    TRAIN,
+    blank_rows,
+    move,
+    stand,
+)
+from doseline.kernels.program import SAME
+from doseline.kernels.propagator import propagator
+from doseline.kernels.steady import Train, hold_rate, settle
+
+SOLVED, UNSETTLED, UNBOUNDED = 0, 1, 2
+"""How the walk of a subject ended: well, at a steady state that does not exist, or beyond all numbers."""
+COASTED = 64
+"""Longest run of grid points reached by equal steps; then the state moves there at once, and rounding starts again."""
+
+
+class Systems(NamedTuple):
+    """Every set of values that any record has, in hours and mg; the states behind the compartments are rates."""
+
+    rates: np.ndarray  # (system, n * n) [1/h]
+    weights: np.ndarray  # (output, system, n) an output is weights . state
+    initial: np.ndarray  # (system, n) [mg]
+    compartments: int  # how many of the states are compartments
+
+
+class Work(NamedTuple):
+    """Memory of one thread."""
+
+    w: np.ndarray  # numbers in named rows, see `ladder`
+    on: np.ndarray  # (n,) is the compartment switched on?
+    running: np.ndarray  # (n,) how many infusions are behind each rate
+    agenda: np.ndarray  # of `agenda.ENTRY`
+    held: np.ndarray  # (1,) how many entries there are
+    stands: np.ndarray  # (2,) system that the ladder stands on, -1: none; does the stride belong to it?
+
+
+def blank_work(n, entries):
+    """Memory for ``n`` states and so many entries of the agenda; plain Python, for compiling it takes a second."""
+    return Work(
+        blank_rows(n), np.ones(n, np.bool_), np.zeros(n, np.int64), np.zeros(entries, ENTRY),
+        np.zeros(1, np.int64), np.zeros(2, np.int64),
+    )  # fmt: skip
+
+
+@kernel
+def face(system, systems, work, size):
+    """Let the ladder stand on a system, without the compartments that are off."""
+    n, w = len(size), work.w
+    for i in range(n):
+        for j in range(n):
+            kept = work.on[i] and work.on[j]
+            w[MATRIX, i * n + j] = systems.rates[system, i * n + j] if kept else 0.0
+    stand(w, size)
+    work.stands[0], work.stands[1] = system, 0
+
+
+@kernel
+def switch(work, place, on):
+    """Switch a compartment on or off."""
+    if work.on[place] != on:
+        work.on[place] = on
+        work.stands[0] = -1
+
+
+@kernel
+def begin(system, systems, work, size):
+    """Initial conditions: all compartments on, no infusion."""
+    for i in range(len(size)):
+        work.w[STATE, i] = systems.initial[system, i]
+        work.running[i] = 0
+        switch(work, i, True)
+
+
+@kernel
+def write_levels(w, row, weights, system, out, line, column, size):
+    """Outputs of the state in a row."""
+    for o in range(out.shape[0]):
+        total = 0.0
+        for i in range(len(size)):
+            total += weights[o, system, i] * w[row, i]
+        out[o, line, column] = total
+
+
+@kernel
+def arrive_or_end(work, table):
+    """The soonest entry of the agenda happens."""
+    w = work.w
+    what, row = take_off(work.agenda, work.held, table)
+    place, inflow, rate = table[row].place, table[row].inflow, table[row].rate
+    if what == ARRIVE:
+        switch(work, place, True)
+        if rate > 0.0:
+            work.running[inflow] += 1
+            w[STATE, inflow] += rate
+        else:
+            w[STATE, place] += table[row].amount
+    else:
+        work.running[inflow] -= 1
+        w[STATE, inflow] -= rate
+        if work.running[inflow] == 0:
+            # what flowed in has been taken back up to rounding: from here on exactly nothing does
+            w[STATE, inflow] = 0.0
+
+
+@kernel
+def steady_dose(row, running, table, systems, work, size):
+    """A dose at steady state: its train replaces, or joins, what is in the body. False where it never settles."""
+    w, compartments = work.w, systems.compartments
+    one = table[row]
+    switch(work, one.place, True)
+    face(one.own, systems, work, size)
+    if one.interval == 0.0:
+        settled = hold_rate(w, one.place, one.rate, compartments, size)
+    else:
+        train = Train(
+            one.place, one.inflow, one.amount, one.rate, one.length, one.interval, since_last(table, row)
+        )
+        settled = settle(w, train, compartments, size)
+    for i in range(len(size)):
+        if one.steady == 1:
+            w[STATE, i] = 0.0
+            work.running[i] = 0
+        w[STATE, i] += w[TRAIN, i]
+    if running > 0:
+        work.running[one.inflow] += running
+        w[STATE, one.inflow] += running * one.rate
+    return settled
+
+
+@kernel
+def enter_row(row, table, systems, work, out, line, size):
+    """A record happens; its levels go to its column. False where a steady state does not exist."""
+    w, evid, place = work.w, table[row].evid, table[row].place
+    settled = True
+    if evid in (RESET, RESET_DOSE):
+        begin(table[row].own, systems, work, size)
+    if evid == OBSERVE and table[row].slot >= 0:
+        write_levels(w, STATE, systems.weights, table[row].own, out, line, table[row].slot, size)
+    if evid != OBSERVE or table[row].turn != 0:
+        running = plan_row(work.agenda, work.held, table, row)
+        if table[row].steady > 0:
+            settled = steady_dose(row, running, table, systems, work, size)
+        if evid == REPLACE:
+            switch(work, place, True)
+            w[STATE, place] = table[row].amount
+        if table[row].turn == 1:
+            switch(work, place, True)
+        if table[row].turn == -1:
+            switch(work, place, False)
+            w[STATE, place] = 0.0
+            if table[row].inflow >= 0:
+                w[STATE, table[row].inflow] = 0.0
+                work.running[table[row].inflow] = 0
+    return settled
+
+
+@kernel
+def coast(k, until, system, systems, grid, work, out, line, size):
+    """Write the even grid points from ``k`` on that come before ``until``, ahead of the state; the next ``k``."""
+    n, w = len(size), work.w
+    points, first = grid.time.shape[0], k
+    limit = until - SAME * abs(until) if until < math.inf else until
+    if grid.step > 0.0 and k + 1 < points and grid.time[k + 1] < limit:
+        if work.stands[1] == 0:
+            propagator(w[MATRIX], grid.step, w[STRIDE], w[SCRATCH : SCRATCH + 5], size)
+            work.stands[1] = 1
+        for i in range(n):
+            w[SPARE, i] = w[STATE, i]
+        while k < points and k < first + COASTED and grid.time[k] < limit:
+            for i in range(n):
+                total = 0.0
+                for j in range(n):
+                    total += w[STRIDE, i * n + j] * w[SPARE, j]
+                w[TOTAL, i] = total
+            for i in range(n):
+                w[SPARE, i] = w[TOTAL, i]
+            write_levels(w, SPARE, systems.weights, system, out, line, k, size)
+            k += 1
+    return k
+
+
+@kernel
+def walk_subject(subject, first, table, systems, grid, work, out, size):
+    """Levels of one subject into ``out``: at its observations, or where there is one, on a grid."""
+    w, agenda, held = work.w, work.agenda, work.held
+    begun, last = first[subject], first[subject + 1]
+    row, k, points = begun, 0, grid.time.shape[0]
+    line = subject if points > 0 else 0
+    now = table[row].time
+    while k < points and grid.time[k] < now - SAME * abs(now):
+        for o in range(out.shape[0]):
+            out[o, line, k] = 0.0
+        k += 1
+    held[0] = 0
+    work.stands[0] = -1
+    begin(table[row].own, systems, work, size)
+    settled = True
+    while row < last or k < points:
+        until, by_row, due = math.inf, False, False
+        if k < points:
+            until = grid.time[k]
+        if row < last and table[row].time <= until + SAME * abs(until):
+            until, by_row = table[row].time, True
+        if held[0] > 0 and agenda[held[0] - 1].due <= until + SAME * abs(until):
+            until, due = agenda[held[0] - 1].due, True
+        # behind the last record its own values hold
+        stretch = table[row].stretch if row < last else table[last - 1].own
+        if work.stands[0] != stretch:
+            face(stretch, systems, work, size)
+        if until > now:
+            move(w, STATE, until - now, systems.compartments, size)
+            now = until
+        if due:
+            arrive_or_end(work, table)
+        elif by_row:
+            settled = enter_row(row, table, systems, work, out, line, size) and settled
+            row += 1
+        else:
+            before = table[row - 1].time
+            at_record = until - before <= SAME * abs(before)
+            system = table[row - 1].own if at_record else stretch
+            write_levels(w, STATE, systems.weights, system, out, line, k, size)
+            following = table[row].time if row < last else math.inf
+            if held[0] > 0:
+                following = min(following, agenda[held[0] - 1].due)
+            k = coast(k + 1, following, stretch, systems, grid, work, out, line, size)
+    ended = SOLVED if settled else UNSETTLED
+    for i in range(len(size)):
+        if settled and not math.isfinite(w[STATE, i]):
+            ended = UNBOUNDED
+    return ended
+
+
+@kernel
+def walk_records(span, able, first, table, systems, grid, work, out, ended, size):
+    """Walk the subjects ``span[0] .. span[1] - 1`` that are ``able``; how it went into ``ended`` (subject,).
+
+    ``table`` is of `agenda.TABLE`, and the records of a subject begin at ``first[subject]``. ``out`` is (output, 1,
+    observation), or (output, subject, time) where the grid has times. ``work`` comes from `blank_work`, and no two
+    threads may share it; ``size`` is an array of one entry for each state.
+    """
+    for subject in range(span[0], span[1]):
+        if able[subject]:
+            ended[subject] = walk_subject(subject, first, table, systems, grid, work, out, size)

@@ -1,0 +1,94 @@
+"""Event tables against an established simulator: 76 scenarios, each with its table, its model and its levels.
+
+Truth: tests/conformance/data; its README says who computed it and how it was checked. Tolerance: 1e-10 of the maximum
+of each column in a scenario, as that README gives it: the two closed forms behind the data agree to 3e-14 (c07, whose
+truth is an ODE solver's: 2e-12), and a scenario that differs by a rule differs by 1e-5 or more.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scenario_models import compartments, model_text
+
+import doseline as dl
+from doseline.errors import ModelError
+from doseline.model.read import read_model
+
+HERE = Path(__file__).parent
+DATA = HERE / "data"
+ORIGINAL = HERE.parents[2] / "shared" / "conformance"
+CLOSE = 1e-10
+REFUSED = {
+    "c69_mm_oral_addl": "only linear models can be solved",
+    "c70_mm_inf_ss": "only linear models can be solved",
+    "c71_mm_bolus_ss_lag": "only linear models can be solved",
+    "c72_irm_oral": r"\[rates\]: unknown section",
+}
+"""Scenarios that are not linear, and what is said of their model files. Their own tolerance is 1e-8."""
+CANCELLED = ("c76_x_ss1_pending",)
+"""Where two expectations are at hand, c74 and c75 follow the one in which pending doses go on, c76 the other."""
+
+
+def scenario(name):
+    """The json of a scenario, and the names of the columns of its table."""
+    told = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+    with (DATA / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return told, next(csv.reader(file))
+
+
+def expected(name):
+    """Columns of the expected levels, one entry an observation."""
+    ending = "expected_cancel" if name in CANCELLED else "expected"
+    with (DATA / f"{name}.{ending}.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {column: np.array([float(row[column]) for row in rows]) for column in rows[0]}
+
+
+ALL = sorted(path.stem for path in DATA.glob("*.json"))
+
+
+def test_all_scenarios_are_here():
+    assert len(ALL) == 76
+    assert set(REFUSED) < set(ALL)
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in REFUSED])
+def test_scenario(name):
+    told, columns = scenario(name)
+    model = read_model(model_text(told, columns), place=name)
+    records = dl.read_records(DATA / f"{name}.csv", modes=told["covariate_interpolation"])
+    levels = dl.simulate(model, records)
+    truth = expected(name)
+    assert levels["line"].values.tolist() == (truth["ROW"] + 1).tolist()  # the header is line 1
+    assert levels["subject"].values.tolist() == truth["ID"].tolist()
+    np.testing.assert_array_equal(levels["time"], truth["TIME"])
+    amounts = [f"A{number}" for number, _ in enumerate(compartments(told), start=1)]
+    assert [column for column in truth if column.startswith("A")] == amounts
+    for column in ["CP", *amounts]:
+        # a column that stays empty has to stay empty beside the others
+        largest = truth[column].max() or max(truth[other].max() for other in amounts)
+        np.testing.assert_allclose(
+            levels[column].values / largest, truth[column] / largest, rtol=0, atol=CLOSE, err_msg=column
+        )
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_linear_is_refused_by_name(name):
+    """Once such a model is accepted this fails: its scenario then belongs to `test_scenario`, with that tolerance."""
+    with pytest.raises(ModelError, match=REFUSED[name]):
+        read_model(model_text(*scenario(name)), place=name)
+
+
+@pytest.mark.skipif(
+    not ORIGINAL.is_dir(),
+    reason=f"NOT COMPARED WITH THE ORIGINAL DATA: there is no {ORIGINAL}; the scenarios ran from the copy in {DATA}",
+)
+def test_the_copy_is_the_original():
+    """Truth: the folder that the copy was made from; every table, json and expectation, to the byte."""
+    names = sorted(path.name for path in ORIGINAL.iterdir() if path.suffix in (".csv", ".json"))
+    assert names == sorted(path.name for path in DATA.iterdir() if path.suffix in (".csv", ".json"))
+    for name in names:
+        assert (DATA / name).read_bytes() == (ORIGINAL / name).read_bytes(), name
