@@ -65,21 +65,27 @@ class Compiled:
             values[name] = expression.evaluate(values)
         return values
 
-    def system(self, values: Values, *, subjects: int) -> tuple[np.ndarray, np.ndarray]:
-        """State matrix (subject, n, n) [1/h], and outputs as rows of coefficients (output, subject, n)."""
+    def system(self, values: Values, *, subjects: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """State matrix (subject, n, n) [1/h], what leaves the body (subject, n) [1/h], outputs (output, subject, n).
+
+        Outputs are rows of coefficients. What leaves is the column sum of the matrix too, but a slow loss beside a fast
+        exchange has lost its digits there.
+        """
         n = len(self.states)
-        rates = np.zeros((subjects, n, n))
+        rates, losses = np.zeros((subjects, n, n)), np.zeros((subjects, n))
         for flow in self.model.flows:
             rate = flow.rate.evaluate(values)
             source = self.states[flow.source]
             rates[:, source, source] -= rate
-            if flow.target is not None:
+            if flow.target is None:
+                losses[:, source] += rate
+            else:
                 rates[:, self.states[flow.target], source] += rate
         weights = np.zeros((len(self.model.outputs), subjects, n))
         for position, (scale, coefficients) in enumerate(self._output_rows.values()):
             for compartment, coefficient in coefficients.items():
                 weights[position, :, self.states[compartment]] = scale * coefficient.evaluate(values)
-        return rates, weights
+        return rates, losses, weights
 
     def initial(self, values: Values, *, subjects: int) -> np.ndarray:
         """Amounts before the first dose (subject, n) [mg]."""

@@ -51,6 +51,8 @@ def levels_of(
     sets = sets_of(compiled, records)
     _advise_ranges(model, records)
     plans = plans_of(compiled, records, sets, axes)
+    for note in dict.fromkeys(note for plan in plans.values() for note in plan.notes):
+        warnings.warn(note, stacklevel=4)
     if times is None and not (records.evid == 0).any():
         raise InputError(
             "there is no observation (EVID 0)",
@@ -109,7 +111,7 @@ def _advise_ranges(model: Model, records: Records) -> None:
                 f"{subjects} of {len(records.subject)} subjects have {name} outside {known.low:g} to "
                 f"{known.high:g}{unit}, for which {model.name} is meant "
                 f"(the first: {float(values[outside][0]):g}{unit})",
-                stacklevel=4,
+                stacklevel=5,
             )
 
 

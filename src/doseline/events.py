@@ -3,7 +3,6 @@
 What happens at the same time is decided by `kernels.agenda`: records in their order, and what is scheduled before them.
 """
 
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +51,7 @@ class Events:
     additional: np.ndarray
     steady: np.ndarray
     F: np.ndarray  # bioavailability
-    route: np.ndarray  # position of the route among those of the model; -1: none
+    notes: tuple[str, ...]  # what the user should know
 
     @property
     def boluses(self) -> np.ndarray:
@@ -145,6 +144,7 @@ class _Reader:
     ) -> None:
         self.compiled, self.records, self.sets, self.open_choices = compiled, records, sets, open_choices
         self.problems: list[tuple[int, Problem]] = []
+        self.notes: list[str] = []
 
     def complain(self, rows: np.ndarray, problem: str, advice: str) -> None:
         """Write down the same mistake in some records; in the text, {NAME} stands for what the column has."""
@@ -173,7 +173,6 @@ class _Reader:
         )
         place[(turn == 0) & (records.evid != REPLACE)] = -1
         entry = {name: np.full(count, value) for name, value in ENTRY.items()}
-        route = np.full(count, -1)
         for some, taken in self.groups(rows, number):
             chosen = self.route(some, taken)
             if chosen is None and (taken["CMT"] == 0 or taken["need"]):
@@ -182,7 +181,6 @@ class _Reader:
                 place[some] = taken["CMT"] - 1
                 continue
             place[some], found = self.enter(chosen, taken, some)
-            route[some] = list(self.compiled.model.routes).index(chosen)
             for name, value in found.items():
                 entry[name][some] = value
         self.refuse()
@@ -191,7 +189,7 @@ class _Reader:
         return Events(
             records.first, records.time, records.evid, place, turn, amount, rate, length,
             np.where(dosing, entry["lag"], 0.0), records.interval, records.additional, records.steady,
-            entry["bioavailability"], route,
+            entry["bioavailability"], tuple(self.notes),
         )  # fmt: skip
 
     def refuse(self) -> None:
@@ -284,17 +282,16 @@ class _Reader:
                 f"add {need} = ... to [routes] of {model.name}, or give RATE or DUR in the table",
             )
         if able and need is None and taken["whole"]:
-            self.advise_bolus(able[0])
+            self.note_bolus(able[0])
         return able[0] if able else None
 
-    def advise_bolus(self, name: str) -> None:
+    def note_bolus(self, name: str) -> None:
         """NONMEM's RATE = 0 is a bolus, whatever the model says; somebody may have meant the model's infusion."""
         for rate, word in FROM_MODEL.items():
             if getattr(self.compiled.model.routes[name], word) is not None:
-                warnings.warn(
+                self.notes.append(
                     f"{self.records.name}: doses with RATE = 0 are boluses; route '{name}' has a {word}, "
-                    f"which RATE = {rate} uses",
-                    stacklevel=7,
+                    f"which RATE = {rate} uses"
                 )
 
     def enter(self, name: str, taken: Mapping[str, Any], some: np.ndarray) -> tuple[int, Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from doseline.dataset import COORDINATES, VARIABLES, Axis
+from doseline.dosing.records import Records
 from doseline.dosing.regimen import Regimen, regimen
 from doseline.errors import DoselineError, InputError, did_you_mean
 from doseline.model.spec import Model
@@ -47,10 +48,13 @@ def named_regimens(regimens: Any) -> dict[str, Regimen]:
 def _regimen(given: Any, place: str) -> Regimen:
     """One regimen; messages say which of several."""
     if not isinstance(given, (str, Regimen)):
+        alone = isinstance(given, Records)
         raise InputError(
             f"found {repr(given).splitlines()[0]:.60} ({type(given).__name__})",
             place=place,
-            advice="give a text such as '40 mg twice daily for 20 weeks', or what dl.regimen made of one",
+            advice="give an event table alone, as in dl.simulate(model, records)"
+            if alone
+            else "give a text such as '40 mg twice daily for 20 weeks', or what dl.regimen made of one",
         )
     try:
         return regimen(given)

@@ -156,8 +156,13 @@ def pretty(unit: Any) -> str:
 def read_scene(levels: "xr.Dataset", *, output: str | None, subject: Any) -> Scene:
     """One subject's rows of a Dataset from `simulate`."""
     if not hasattr(levels, "data_vars") or "time" not in levels.dims:
+        looked_at = "record" in getattr(levels, "dims", ())
         raise InputError(
-            "there are no levels over time", place="levels", advice="give the Dataset from dl.simulate"
+            "levels at the observations of an event table" if looked_at else "there are no levels over time",
+            place="levels",
+            advice="simulate the table on a grid: times='1 h'"
+            if looked_at
+            else "give the Dataset from dl.simulate",
         )
     name = output_name(levels, output)
     if "subject" in levels.dims:

@@ -106,9 +106,9 @@ def simulate(
             on_failure=on_failure,
             threads=thread_count(threads),
         )
+    named = named_regimens(regimens)
     if times is None:
         raise InputError("there are none", place="times", advice=WAYS)
-    named = named_regimens(regimens)
     people = cohort_of(people, chosen)
     refuse_result_names(people, chosen)
     covariates_of(people, chosen)
@@ -142,7 +142,8 @@ def _simulate_records(
             advice="leave people out; covariates are columns of the table",
         )
     axes = choices(model, formulation=formulation, meal=meal)
-    last = records.time + records.additional * records.interval
+    # additional doses end a dosing interval after the last one, as a course does
+    last = records.time + np.where(records.additional > 0, records.additional + 1, 0) * records.interval
     grid = None if times is None else read_times(times, end=float(last.max()))
     return levels_of(model, records, axes, grid, on_failure=on_failure, threads=threads)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -86,44 +87,53 @@ def in_threads(
 
 def _system(compiled: Compiled, covariates: Values, infused: Sequence[int], *, subjects: int) -> System:
     """Systems of all subjects, and which of them are fit to be solved."""
-    rates, weights, initial, sound = matrices(compiled, covariates, count=subjects)
-    wide, padded, filled = widened(rates, weights, initial, infused)
-    return System(wide, padded, filled, sound)
+    given = matrices(compiled, covariates, count=subjects)
+    wide = widened(given, infused)
+    return System(wide.rates, wide.losses, wide.weights, wide.initial, given.sound)
 
 
-def matrices(
-    compiled: Compiled, covariates: Values, *, count: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """State matrices (set, n, n), output factors (output, set, n), initial amounts (set, n); which sets are sound."""
+class Matrices(NamedTuple):
+    """A linear model for sets of values, in hours and mg."""
+
+    rates: np.ndarray  # (set, n, n) the state matrix [1/h]; (set, n * n) when widened
+    losses: np.ndarray  # (set, n) what leaves the body [1/h]; -1: the state is the rate of an infusion
+    weights: np.ndarray  # (output, set, n)
+    initial: np.ndarray  # (set, n) [mg]
+    sound: np.ndarray  # (set,) can it be solved?
+
+
+def matrices(compiled: Compiled, covariates: Values, *, count: int) -> Matrices:
+    """The model for each set of covariates."""
     with np.errstate(all="ignore"):  # what overflows is told by its status
         values = compiled.parameters(covariates)
-        rates, weights = compiled.system(values, subjects=count)
+        rates, losses, weights = compiled.system(values, subjects=count)
         initial = compiled.initial(values, subjects=count)
-        n = rates.shape[1]
-        between = np.where(np.eye(n) > 0, 0.0, rates)
-        largest = np.abs(rates).max(axis=(1, 2), initial=0.0)[:, None]
+        between = np.where(np.eye(rates.shape[1]) > 0, 0.0, rates)
         sound = (
             np.isfinite(rates).all(axis=(1, 2))
             & (between >= 0).all(axis=(1, 2))
             & np.isfinite(weights).all(axis=(0, 2))
-            & (rates.sum(axis=1) <= 1e-12 * largest).all(axis=1)
+            & (losses >= 0).all(axis=1)
             & (np.isfinite(initial) & (initial >= 0)).all(axis=1)
         )
-    return rates, weights, initial, sound
+    return Matrices(rates, losses, weights, initial, sound)
 
 
-def widened(
-    rates: np.ndarray, weights: np.ndarray, initial: np.ndarray, infused: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same with a state for the rate of each infused one: the matrices flat, (set, n * n)."""
-    count, n = initial.shape
-    wide = np.zeros((count, n + len(infused), n + len(infused)))
-    wide[:, :n, :n] = rates
+def widened(given: Matrices, infused: Sequence[int]) -> Matrices:
+    """The same with a state for the rate of each infused one."""
+    count, n = given.initial.shape
+    more = len(infused)
+    wide = np.zeros((count, n + more, n + more))
+    wide[:, :n, :n] = given.rates
     for k, state in enumerate(infused):
         wide[:, state, n + k] = 1.0
-    padded = np.concatenate([weights, np.zeros((*weights.shape[:2], len(infused)))], axis=2)
-    filled = np.concatenate([initial, np.zeros((count, len(infused)))], axis=1)
-    return wide.reshape(count, -1), padded, filled
+    return Matrices(
+        wide.reshape(count, -1),
+        np.concatenate([given.losses, np.full((count, more), -1.0)], axis=1),
+        np.concatenate([given.weights, np.zeros((*given.weights.shape[:2], more))], axis=2),
+        np.concatenate([given.initial, np.zeros((count, more))], axis=1),
+        given.sound,
+    )
 
 
 def _course(plan: Schedule, infused: Sequence[int], compiled: Compiled, *, begins: bool) -> Course:

@@ -174,7 +174,7 @@ def _slowest_rate(model: Model, case: _Case) -> tuple[float, bool]:
     """
     compiled = Compiled(model)
     covariates = covariates_of(case.people, model)
-    rates, weights = compiled.system(compiled.parameters(covariates), subjects=1)
+    rates, _, weights = compiled.system(compiled.parameters(covariates), subjects=1)
     seen = weights[list(model.outputs).index(case.output), 0] != 0
     for _ in range(len(seen)):
         seen = seen | (rates[0][seen] > 0).any(axis=0)

@@ -27,14 +27,15 @@ def solve_events(
     Levels are (plan, output, observation), or (plan, output, subject, time) where ``times`` are given.
     """
     infused = sorted({int(state) for plan in plans for state in plan.infused})
-    rates, weights, initial, sound = matrices(compiled, sets.values, count=sets.count)
-    systems = Systems(*widened(rates, weights, initial, infused), len(compiled.states))
+    given = matrices(compiled, sets.values, count=sets.count)
+    wide = widened(given, infused)
+    systems = Systems(wide.rates, wide.losses, wide.weights, wide.initial, len(compiled.states))
     tables = [_table(plan, sets, infused, compiled, observed=times is None) for plan in plans]
-    status = np.stack([_fit(plan, sets, sound) for plan in plans])
+    status = np.stack([_fit(plan, sets, given.sound) for plan in plans])
     subjects = len(plans[0].first) - 1
     grid = Grid(np.empty(0), 0.0) if times is None else Grid(times, even_step(times))
     shape = (1, int((plans[0].evid == 0).sum())) if times is None else (subjects, len(times))
-    levels = np.empty((len(plans), weights.shape[0], *shape))
+    levels = np.empty((len(plans), wide.weights.shape[0], *shape))
     ended = np.full(status.shape, SOLVED, dtype=np.int64)
     size = np.zeros(systems.initial.shape[1])
     entries = [_entries(plan) for plan in plans]

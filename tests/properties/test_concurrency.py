@@ -87,7 +87,8 @@ FIRST_RESULT = """
 import numpy as np
 from doseline.kernels.propagator import propagator
 out = np.empty(4)
-propagator(np.array([-0.9, 0.9, 0.0, 0.0]).reshape(2, 2).T.ravel().copy(), 2.0, out, np.empty((5, 4)), (0, 0))
+rates = np.array([-0.9, 0.9, 0.0, 0.0]).reshape(2, 2).T.ravel().copy()
+propagator(rates, np.zeros(2), 2.0, out, np.empty((4, 4)), (0, 0))
 print(out.tobytes().hex())
 """
 """The smallest thing that compiles, and its bits: the cache does not know how large a kernel is."""

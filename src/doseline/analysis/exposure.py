@@ -187,6 +187,13 @@ def _measure(
 
 def _refuse_incomplete(levels: "xr.Dataset", level: "xr.DataArray") -> None:
     """What exposure needs beside the level, and that nobody multiplied it along with the level."""
+    if "event" in levels.dims:
+        raise InputError(
+            "these are levels of an event table, in which every subject has dosing intervals of their own",
+            place="levels",
+            advice="exposure takes levels of regimens; of a table, take what you need from the levels, "
+            "such as levels['plasma'].max('time') on a grid, or .groupby('subject').max()",
+        )
     advice = "give the Dataset as dl.simulate made it; .sel and .isel may cut it down"
     for name in ("dose_time", "doses_taken", "course_end"):
         if name not in levels:

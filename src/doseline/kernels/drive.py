@@ -20,13 +20,14 @@ class System(NamedTuple):
     """A linear model for a block of subjects, in hours and mg."""
 
     rates: np.ndarray  # (subject, n * n) the state matrix A, row after row [1/h]
+    losses: np.ndarray  # (subject, n) what leaves the body [1/h]; -1: the state is the rate of an infusion
     weights: np.ndarray  # (output, subject, n) an output is weights . state
     initial: np.ndarray  # (subject, n) at time zero [mg]
     solvable: np.ndarray  # (subject,) False: levels become NaN
 
 
 @kernel
-def fill_steps(rates, grid, program, steps, scratch, size):
+def fill_steps(rates, losses, grid, program, steps, scratch, size):
     """``exp(A t)`` for each distinct interval of the program, then each offset, then the step of the grid."""
     intervals, tables = program.size[1], program.size[2]
     # one call in one loop: each call of it would be compiled in full
@@ -36,7 +37,7 @@ def fill_steps(rates, grid, program, steps, scratch, size):
             t = program.interval[s]
         elif s < intervals + tables:
             t = program.offset[s - intervals]
-        propagator(rates, t, steps[s], scratch, size)
+        propagator(rates, losses, t, steps[s], scratch, size)
 
 
 @kernel
@@ -135,7 +136,7 @@ def walk_block(span, system, course, grid, room, out, solved, size):
     """
     n = len(size)
     inputs, program = room
-    state, scratch = np.empty((2, n)), np.empty((5, n * n))
+    state, scratch = np.empty((2, n)), np.empty((4, n * n))
     steps, tables = np.empty((0, n * n)), np.empty((0, 0, 0, 0))
     planned = span[0]
     first = True
@@ -150,7 +151,7 @@ def walk_block(span, system, course, grid, room, out, solved, size):
                     widest = max(widest, program.width[t])
                 tables = np.empty((program.size[2], out.shape[0], n, widest))
                 planned, first = row, False
-            fill_steps(system.rates[row], grid, program, steps, scratch, size)
+            fill_steps(system.rates[row], system.losses[row], grid, program, steps, scratch, size)
             fill_tables(row, system, program, steps, tables, size)
             for i in range(n):
                 state[0, i] = system.initial[row, i]

@@ -31,12 +31,12 @@ MATRIX, SHIFTED = (
     4,
 )  # the system that the ladder stands on [1/h], and plus the fastest loss on the diagonal
 TERM, TOTAL, FOLLOWING = 5, 6, 7  # of the series
-LOSS, GONE = 8, 9  # what leaves per hour, and over the highest rung
+LOSS, GONE = 8, 9  # what leaves the body per hour (-1: the rate of an infusion), and over the highest rung
 PACE = 10  # fastest loss [1/h]; step of the lowest rung [h]; how many rungs are made
 STRIDE = 11  # propagator over a step of the grid
 HELD, LEAVES, ENTERS = 12, 13, 14  # of the elimination in `steady`
-SCRATCH = 15  # five rows for `propagator`
-RUNG = 20  # from here on the rungs
+SCRATCH = 15  # four rows for `propagator`
+RUNG = 19  # from here on the rungs
 RUNGS = 80
 ROWS = RUNG + RUNGS
 
@@ -54,7 +54,7 @@ def blank_rows(n):
 
 @kernel
 def stand(w, size):
-    """Begin anew for what is in the row ``MATRIX`` now."""
+    """Begin anew for what is in the rows ``MATRIX`` and ``LOSS`` now."""
     n = len(size)
     fastest = 0.0
     for j in range(n):
@@ -78,9 +78,9 @@ def climb(w, rung, size):
     n = len(size)
     for k in range(np.int64(w[PACE, 2]), rung + 1):
         if k == 0:
-            propagator(w[MATRIX], w[PACE, 1], w[RUNG], w[SCRATCH : SCRATCH + 5], size)
+            propagator(w[MATRIX], w[LOSS], w[PACE, 1], w[RUNG], w[SCRATCH : SCRATCH + 4], size)
             for j in range(n):
-                w[LOSS, j], w[GONE, j] = w[SCRATCH + 2, j], w[SCRATCH + 3, j]
+                w[GONE, j] = w[SCRATCH + 2, j]
         else:
             for i in range(n * n):
                 w[RUNG + k, i] = w[RUNG + k - 1, i]

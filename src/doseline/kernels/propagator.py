@@ -72,25 +72,19 @@ def square(out, gone, going, power, loss, size):
 
 
 @kernel
-def propagator(matrix, t, out, scratch, size):
-    """``out = exp(matrix * t)`` for ``t`` >= 0 [h]; ``scratch`` is (5, n * n).
+def propagator(matrix, loss, t, out, scratch, size):
+    """``out = exp(matrix * t)`` for ``t`` >= 0 [h]; ``scratch`` is (4, n * n).
 
-    What has left from each compartment is in ``scratch[3]`` afterwards, what leaves per hour in ``scratch[2]``.
     ``matrix`` [1/h] is finite; each column belongs to an amount that moves on or leaves, or to the rate of an infusion,
-    which stays as it is (a row of zeros).
+    which stays as it is (a row of zeros). ``loss`` (n,) is what leaves the body [1/h], with all its digits, and -1 for
+    the rate of an infusion: what it adds to is not conserved. What has left by then is in ``scratch[2]``.
     """
     n = len(size)
     shifted, power = scratch[0], scratch[1]
-    loss, gone, going = scratch[2], scratch[3], scratch[4]
+    gone, going = scratch[2], scratch[3]
     fastest = 0.0
     for j in range(n):
         fastest = max(fastest, -matrix[j * n + j])
-    for j in range(n):
-        column = 0.0
-        for i in range(n):
-            column += matrix[i * n + j]
-        # below zero marks the rate of an infusion: what it adds to is not conserved
-        loss[j] = max(-column, 0.0) if column <= -1e-12 * matrix[j * n + j] else -1.0
     squarings = 0
     step = t
     # what the rate of an infusion adds needs no shorter step: its terms are t / k! (fastest t)^(k - 1)
@@ -110,7 +104,7 @@ def propagator(matrix, t, out, scratch, size):
         for j in range(n):
             total = fastest * gone[j]
             for k in range(n):
-                total += loss[k] * out[k * n + j]
+                total += max(loss[k], 0.0) * out[k * n + j]
             gone[j] = total * step * share
         multiply(shifted, out, power, size)
         for i in range(n * n):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from doseline.kernels.kernel import kernel
-from doseline.kernels.ladder import ENTERS, HELD, LEAVES, MATRIX, SCRATCH, STRIDE, TRAIN, move
+from doseline.kernels.ladder import ENTERS, HELD, LEAVES, LOSS, MATRIX, SCRATCH, STRIDE, TRAIN, move
 from doseline.kernels.program import SAME
 from doseline.kernels.propagator import propagator
 
@@ -72,7 +72,7 @@ def balance(w, row, loss, rate, place, compartments, size):
     for j in range(compartments):
         for i in range(compartments):
             w[HELD, i * compartments + j] = w[row, i * n + j]
-        w[LEAVES, j] = max(w[loss, j], 0.0)
+        w[LEAVES, j] = w[loss, j]
         w[ENTERS, j] = w[TRAIN, j]
     settled = eliminate(w, compartments)
     for i in range(n):
@@ -86,12 +86,7 @@ def hold_rate(w, place, rate, compartments, size):
     n = len(size)
     for j in range(n):
         w[TRAIN, j] = 0.0
-        left = 0.0
-        for i in range(compartments):
-            left -= w[MATRIX, i * n + j]
-        # as in the propagator: a sum of rates that should cancel may leave some rounding
-        w[SCRATCH + 2, j] = left if left > -1e-12 * w[MATRIX, j * n + j] else 0.0
-    return balance(w, MATRIX, SCRATCH + 2, rate, place, compartments, size)
+    return balance(w, MATRIX, LOSS, rate, place, compartments, size)
 
 
 @kernel
@@ -122,8 +117,8 @@ def settle(w, train, compartments, size):
     else:
         w[TRAIN, train.place] = train.amount
     # the stride of a grid is made again when it is needed
-    propagator(w[MATRIX], train.interval, w[STRIDE], w[SCRATCH : SCRATCH + 5], size)
-    settled = balance(w, STRIDE, SCRATCH + 3, 0.0, train.place, compartments, size)
+    propagator(w[MATRIX], w[LOSS], train.interval, w[STRIDE], w[SCRATCH : SCRATCH + 4], size)
+    settled = balance(w, STRIDE, SCRATCH + 2, 0.0, train.place, compartments, size)
     if train.rate > 0.0:
         run_infusions(w, train, train.since, compartments, size)
     else:

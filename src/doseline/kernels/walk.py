@@ -24,6 +24,7 @@ from doseline.kernels.agenda import (
 )
 from doseline.kernels.kernel import kernel
 from doseline.kernels.ladder import (
+    LOSS,
     MATRIX,
     SCRATCH,
     SPARE,
@@ -49,6 +50,7 @@ class Systems(NamedTuple):
     """Every set of values that any record has, in hours and mg; the states behind the compartments are rates."""
 
     rates: np.ndarray  # (system, n * n) [1/h]
+    losses: np.ndarray  # (system, n) what leaves the body [1/h]; -1: the state is the rate of an infusion
     weights: np.ndarray  # (output, system, n) an output is weights . state
     initial: np.ndarray  # (system, n) [mg]
     compartments: int  # how many of the states are compartments
@@ -77,10 +79,14 @@ def blank_work(n, entries):
 def face(system, systems, work, size):
     """Let the ladder stand on a system, without the compartments that are off."""
     n, w = len(size), work.w
-    for i in range(n):
-        for j in range(n):
-            kept = work.on[i] and work.on[j]
-            w[MATRIX, i * n + j] = systems.rates[system, i * n + j] if kept else 0.0
+    for j in range(n):
+        w[LOSS, j] = systems.losses[system, j] if work.on[j] else 0.0
+        for i in range(n):
+            rate = systems.rates[system, i * n + j] if work.on[j] else 0.0
+            w[MATRIX, i * n + j] = rate if work.on[i] else 0.0
+            # what would go to a compartment that is off is lost
+            if not work.on[i] and j < systems.compartments:
+                w[LOSS, j] += rate
     stand(w, size)
     work.stands[0], work.stands[1] = system, 0
 
@@ -193,7 +199,7 @@ def coast(k, until, system, systems, grid, work, out, line, size):
     limit = until - SAME * abs(until) if until < math.inf else until
     if grid.step > 0.0 and k + 1 < points and grid.time[k + 1] < limit:
         if work.stands[1] == 0:
-            propagator(w[MATRIX], grid.step, w[STRIDE], w[SCRATCH : SCRATCH + 5], size)
+            propagator(w[MATRIX], w[LOSS], grid.step, w[STRIDE], w[SCRATCH : SCRATCH + 4], size)
             work.stands[1] = 1
         for i in range(n):
             w[SPARE, i] = w[STATE, i]
