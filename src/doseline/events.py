@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from doseline.compile import ENTRY, Compiled
+from doseline.dosing.mistakes import Mistakes
 from doseline.dosing.records import Records
-from doseline.errors import InputError, Problem, RecordsError, did_you_mean
+from doseline.errors import InputError, did_you_mean
 from doseline.units import factor
 
 MOST_AT_ONCE = 1_000_000
@@ -143,24 +144,24 @@ class _Reader:
         self, compiled: Compiled, records: Records, sets: Sets, open_choices: Mapping[str, str | None]
     ) -> None:
         self.compiled, self.records, self.sets, self.open_choices = compiled, records, sets, open_choices
-        self.problems: list[tuple[int, Problem]] = []
+        self.mistakes = Mistakes(records)
         self.notes: list[str] = []
 
     def complain(self, rows: np.ndarray, problem: str, advice: str) -> None:
         """Write down the same mistake in some records; in the text, {NAME} stands for what the column has."""
         records = self.records
-        shown = {
-            "CMT": records.compartment,
-            "RATE": records.rate,
-            "DUR": records.duration,
-            "II": records.interval,
-        }
-        for row in rows[: RecordsError.shown]:
-            found = {
-                name: f"{column[row]:g}" if column.dtype.kind in "if" else column[row]
-                for name, column in shown.items()
-            }
-            self.problems.append((int(row), Problem(records.place(row), problem.format(**found), advice)))
+        shown = {"CMT": records.compartment, "RATE": records.rate, "II": records.interval}
+
+        def tell(row: int) -> tuple[str, str]:
+            told = problem
+            for name, column in shown.items():
+                found = f"{column[row]:g}" if column.dtype.kind in "if" else str(column[row])
+                told = told.replace(f"{{{name}}}", found)
+            return told, advice
+
+        wrong = np.zeros(len(records), dtype=bool)
+        wrong[rows] = True
+        self.mistakes.add(wrong, tell)
 
     def read(self) -> Events:
         records, count = self.records, len(self.records)
@@ -183,19 +184,14 @@ class _Reader:
             place[some], found = self.enter(chosen, taken, some)
             for name, value in found.items():
                 entry[name][some] = value
-        self.refuse()
+        self.mistakes.raise_if_any()
         rate, length, amount = self.sizes(rows, entry)
-        self.refuse()
+        self.mistakes.raise_if_any()
         return Events(
             records.first, records.time, records.evid, place, turn, amount, rate, length,
             np.where(dosing, entry["lag"], 0.0), records.interval, records.additional, records.steady,
             entry["bioavailability"], tuple(self.notes),
         )  # fmt: skip
-
-    def refuse(self) -> None:
-        if self.problems:
-            ordered = [problem for _, problem in sorted(self.problems, key=lambda each: each[0])]
-            raise RecordsError.collect(ordered)
 
     def numbers(self) -> np.ndarray:
         """CMT as a number, names looked up."""
@@ -222,7 +218,7 @@ class _Reader:
                 advice = did_you_mean(str(name).removeprefix("-"), states, "compartments")
                 self.complain(np.flatnonzero(acts & (given == name)), "CMT = {CMT}", advice)
             number[~acts & (number == 99999)] = 0
-        self.refuse()
+        self.mistakes.raise_if_any()
         return number
 
     def groups(self, rows: np.ndarray, number: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
@@ -281,7 +277,7 @@ class _Reader:
                 f"RATE = {{RATE}} asks the model for a {need}, and {who} {says} {need}",
                 f"add {need} = ... to [routes] of {model.name}, or give RATE or DUR in the table",
             )
-        if able and need is None and taken["whole"]:
+        if able and need is None and taken["whole"] and (self.records.rate >= 0).all():
             self.note_bolus(able[0])
         return able[0] if able else None
 

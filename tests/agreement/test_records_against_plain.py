@@ -126,6 +126,8 @@ def tables(draw, n, entries):
     covariates = {name: draw(values) for name, values in changes.items()}
     kinds = st.sampled_from([doses(entries), doses(entries), others(n)]).flatmap(lambda kind: kind)
     events = draw(st.lists(kinds, min_size=draw(st.sampled_from([1, 4, 8])), max_size=10))
+    # on again, whatever was switched off: what flows there is kept from then on
+    events += draw(st.sampled_from([[], [blank(EVID=2, CMT=1), blank(EVID=2, CMT=2)]]))
     for event in [*events, *(blank() for _ in range(draw(st.integers(1, 5))))]:
         if changing:
             covariates = {name: draw(values) for name, values in changes.items()}

@@ -8,7 +8,7 @@ import numpy as np
 
 from doseline.dosing.columns import Column, Texts, numbers_in
 from doseline.dosing.record_source import Table
-from doseline.dosing.records import place_of
+from doseline.dosing.records import Records, place_of
 from doseline.errors import Problem, RecordsError
 
 MOST_TOLD = 1000
@@ -25,7 +25,7 @@ DECIMAL_COMMA = re.compile(r"'[-+]?\d*,\d+'")
 class Mistakes:
     """What is wrong with a table, gathered until everything has been looked at."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table | Records) -> None:
         self.table = table
         self.spoilt = np.zeros(len(table), dtype=bool)
         """Records with a cell that could not be read: what else is said about them would mislead."""
