@@ -153,7 +153,8 @@ STATUS: dict[Status, Advice] = {
     ),
     Status.NO_STEADY_STATE: Advice(
         "a dose with SS enters compartments from which nothing leaves, so it never comes to a steady state",
-        "leave out SS and write the doses with ADDL, or leave such compartments (urine, a tray) out of the model",
+        "leave out SS and write the doses with ADDL, or switch such a compartment (urine, a tray) off before the dose "
+        "and on after it: EVID 2 with a negative CMT, then with a positive one",
     ),
 }
 

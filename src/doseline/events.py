@@ -181,9 +181,11 @@ class _Reader:
             if chosen is None:
                 place[some] = taken["CMT"] - 1
                 continue
-            place[some], found = self.enter(chosen, taken, some)
-            for name, value in found.items():
-                entry[name][some] = value
+            entering = self.enter(chosen, taken, some)
+            if entering is not None:
+                place[some] = entering[0]
+                for name, value in entering[1].items():
+                    entry[name][some] = value
         self.mistakes.raise_if_any()
         rate, length, amount = self.sizes(rows, entry)
         self.mistakes.raise_if_any()
@@ -290,10 +292,18 @@ class _Reader:
                     f"which RATE = {rate} uses"
                 )
 
-    def enter(self, name: str, taken: Mapping[str, Any], some: np.ndarray) -> tuple[int, Mapping[str, Any]]:
+    def enter(
+        self, name: str, taken: Mapping[str, Any], some: np.ndarray
+    ) -> tuple[int, Mapping[str, Any]] | None:
         """State that these doses enter, and bioavailability, lag, duration and rate there."""
         choices = {kind: taken.get(kind) or self.open_choices[kind] for kind in ("formulation", "meal")}
-        intake = self.compiled.intake(route=name, **choices, place=self.records.name)
+        try:
+            intake = self.compiled.intake(route=name, **choices, place=self.records.name)
+        except InputError as error:
+            if not (taken.get("formulation") or taken.get("meal")):
+                raise
+            self.complain(some, error.problem, error.advice)
+            return None
         at = self.sets.own[some]
         return self.compiled.entry(intake, {key: value[at] for key, value in self.sets.values.items()})
 

@@ -114,11 +114,18 @@ def _add_observations(
 def _add_events(data: dict[str, Any], records: Records, subject: np.ndarray, kept: np.ndarray) -> None:
     """All other records, with the columns that say something."""
     data["event_subject"] = (("event",), subject, {"long_name": "subject"})
+    silent = {"MDV": records.evid[kept] != 0, "DV": np.nan}
     for name, column in EVENT_COLUMNS.items():
         values = getattr(records, column.attribute)
-        if values is None or (name not in ("line", "TIME", "EVID") and not values[kept].astype(bool).any()):
+        if values is None:
             continue
-        data[f"event_{name}"] = (("event",), values[kept], {"units": column.units, "long_name": column.label})
+        default = silent.get(name, np.zeros(1, dtype=values.dtype))
+        says = not np.array_equal(
+            values[kept], np.broadcast_to(default, int(kept.sum())), equal_nan=name == "DV"
+        )
+        if says or name in ("line", "TIME", "EVID"):
+            told = {"units": column.units, "long_name": column.label}
+            data[f"event_{name}"] = (("event",), values[kept], told)
     for name, values in records.choices.items():
         data[f"event_{name}"] = (("event",), values[kept], {"long_name": name})
 
@@ -161,6 +168,8 @@ def records_of(levels: "xr.Dataset", told: Mapping[str, Any]) -> Records:
         )
         for name, row in EVENT_COLUMNS.items()
     }
+    if "event_MDV" not in levels:
+        column["mdv"] = np.where(column["evid"] != 0, 1, column["mdv"])
     for attribute in ("line", "evid", "additional", "steady", "mdv", *([] if words else ["compartment"])):
         column[attribute] = column[attribute].astype(np.int64)
     for attribute in ("amount", "rate", "duration", "interval"):

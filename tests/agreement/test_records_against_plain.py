@@ -274,6 +274,31 @@ def test_agrees_on_a_grid(study, times):
     agree_on_a_grid(study, times)
 
 
+def test_every_way_to_switch():
+    """One after another, an hour apart and watched between: random tables seldom have what comes before and behind it."""
+    entry = {"F": 0.5, "LAG": 0.0, "R": 2.0, "D": 1.0, "B": 40.0, "infused": True}
+    flows = {(0, 1): 0.75, (1, 2): 0.3, (2, 1): 0.06, (0, None): 0.1, (1, None): 0.2, (2, None): 0.1}
+    off, on = {"EVID": 2, "CMT": -2}, {"EVID": 2, "CMT": 2}
+    dose = {"EVID": 1, "CMT": 1, "AMT": 100.0}
+    events = [
+        off, on,  # what flows there is lost, then kept
+        {"CMT": -2}, dose | {"CMT": 2},  # off by an observation, on by a dose
+        off, dose | {"CMT": 2, "RATE": 8.0}, off,  # on by an infusion, which the next one ends
+        {"EVID": 8, "CMT": 2, "AMT": 30.0},
+        off, dose | {"SS": 1, "II": 6.0},  # a train through a body without it
+        dose | {"SS": 2, "II": 6.0, "CMT": 2}, off, dose | {"SS": 1, "RATE": -1, "II": 4.0, "CMT": 2},
+        off, {"EVID": 1, "CMT": 2, "RATE": 5.0, "SS": 2},
+        off, {"EVID": 3}, off, dose | {"EVID": 4},
+        {"EVID": 2, "CMT": -1}, dose | {"DUR": 3.0}, {"EVID": 2, "CMT": -1}, {"EVID": 2, "CMT": 1},
+    ]  # fmt: skip
+    rows = [dose]
+    for event in events:
+        rows += [{}, event]
+    covariates = {"S1": 1.0, "S2": 1.0, "FX": 1.0, "LX": 1.0}
+    rows = [blank(**row) | covariates | {"TIME": float(at)} for at, row in enumerate([*rows, {}, {}])]
+    agree(((3, flows, {k: dict(entry) for k in (1, 2, 3)}), [rows], dict.fromkeys(CHANGES, "nocb")))
+
+
 @pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(study=studies())

@@ -213,8 +213,17 @@ def test_initial_amounts():
 
 
 @pytest.mark.parametrize("times", [None, "0.5 h"])
-def test_replay_also_from_a_file(times, tmp_path):
-    levels = dl.simulate(MODEL, read(RATE=[-2, 0, 0, 0, 0]), times=times, meal=["fed", "fasted"])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"RATE": [-2, 0, 0, 0, 0]},
+        {"DV": [0, 1, 2, 0, 3], "MDV": [1, 0, 1, 1, 0]},
+        {"CMT": [2, 2, -1, 1, 0], "MDV": [0] * 5, "SS": [2, 0, 0, 1, 0], "II": [12, 0, 0, 24, 0]},
+        {"ID": [2, 2, 2, 10, 10], "MEAL": ["fed", "", "", "", ""], "WT": [50, 60, 70, 80, 90]},
+    ],
+)
+def test_replay_also_from_a_file(times, columns, tmp_path):
+    levels = dl.simulate(MODEL, read(**columns), times=times, meal=["fed", "fasted"])
     assert dl.replay(levels).identical(levels)
     levels.to_netcdf(tmp_path / "levels.nc", engine="h5netcdf")
     with xr.open_dataset(tmp_path / "levels.nc", engine="h5netcdf") as read_back:
@@ -302,7 +311,7 @@ REFUSED = [
     (one(CMT=[2, 0], DUR=[1e7, 0], ADDL=[2, 0], II=[1, 0]),
      "records row 1: II = 1: more than 1,000,000 infusions would run at once\n  are the units right?"),
     (one(MEAL=["feed", ""]),
-     "records: unknown meal 'feed'\n  did you mean 'fed'? formulation 'capsule' of drip has: fasted, fed"),
+     "records row 1: unknown meal 'feed'\n  did you mean 'fed'? formulation 'capsule' of drip has: fasted, fed"),
     (dl.read_records({"TIME": [0, 1], "AMT": [1, 0]}),
      "records: there is no column WT\n  drip needs it: add WT, body weight, in kg"),
     (dl.read_records({"TIME": [0, 1], "AMT": [1, 0], "AGE": [1, 1]}),
