@@ -180,6 +180,7 @@ class _Reader:
                 continue
             if chosen is None:
                 place[some] = taken["CMT"] - 1
+                self.note_meal(taken["CMT"])
                 continue
             entering = self.enter(chosen, taken, some)
             if entering is not None:
@@ -291,6 +292,15 @@ class _Reader:
                     f"{self.records.name}: doses with RATE = 0 are boluses; route '{name}' has a {word}, "
                     f"which RATE = {rate} uses"
                 )
+
+    def note_meal(self, number: int) -> None:
+        """A depot that only meals lead to has no route of its own, and so neither bioavailability nor lag."""
+        model, name = self.compiled.model, list(self.compiled.states)[number - 1]
+        if any(meal.into == name for each in model.formulations.values() for meal in each.meals.values()):
+            self.notes.append(
+                f"{self.records.name}: doses with CMT = {number} enter '{name}' whole and at once, for no route goes "
+                f"there; with a MEAL that leads to it, and without CMT, they would be those of '{model.default_route}'"
+            )
 
     def enter(
         self, name: str, taken: Mapping[str, Any], some: np.ndarray

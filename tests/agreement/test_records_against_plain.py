@@ -275,7 +275,7 @@ def test_agrees_on_a_grid(study, times):
 
 
 def test_every_way_to_switch():
-    """One after another, an hour apart and watched between: random tables seldom have what comes before and behind it."""
+    """One after another, an hour apart and watched between: random tables seldom have what shows a switch."""
     entry = {"F": 0.5, "LAG": 0.0, "R": 2.0, "D": 1.0, "B": 40.0, "infused": True}
     flows = {(0, 1): 0.75, (1, 2): 0.3, (2, 1): 0.06, (0, None): 0.1, (1, None): 0.2, (2, None): 0.1}
     off, on = {"EVID": 2, "CMT": -2}, {"EVID": 2, "CMT": 2}
