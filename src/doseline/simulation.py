@@ -80,8 +80,8 @@ def simulate(
         ``doses_taken``, ``dose_time`` [h], ``course_end`` [h]; ``NAME_jumps`` where boluses enter the output NAME.
         With an event table: dims (formulation, meal, record), one record for each observation with its ``subject``,
         ``time``, ``line`` and covariates, or (formulation, meal, subject, time) with ``times``; the other records along
-        ``event``. For a long table name the variables, ``levels[["plasma"]].to_dataframe()``: the whole Dataset would cross
-        observations with events.
+        ``event``. For a long table name the variables, ``levels[["plasma"]].to_dataframe()``: the whole Dataset would
+        cross observations with events.
         ``attrs`` say what is needed to run it again with `replay`.
 
     Raises
