@@ -41,6 +41,8 @@ def model_tables(model: Model) -> Iterator[Any]:
         )
     yield from [covariates] if model.covariates else []
     structure = _table("structure", "what", "value")
+    for number, (name, compartment) in enumerate(model.compartments.items(), start=1):
+        structure.add_row(f"compartment {number}", f"{name}: {compartment.label}")
     for flow in model.flows:
         structure.add_row(f"{flow.source} -> {flow.target or 'out'}", flow.rate.text)
     for name, expression in model.individual.items():
