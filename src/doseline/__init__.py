@@ -14,13 +14,13 @@ from doseline.version import __version__ as __version__
 if TYPE_CHECKING:
     from doseline.analysis.exposure import exposure as exposure
     from doseline.analysis.exposure import exposure_table as exposure_table
+    from doseline.doses import dose_log as dose_log
     from doseline.dosing.dose import Dose as Dose
-    from doseline.dosing.reading import read_records as read_records
+    from doseline.dosing.record_reading import read_records as read_records
     from doseline.dosing.records import Records as Records
     from doseline.dosing.regimen import Regimen as Regimen
     from doseline.dosing.regimen import regimen as regimen
     from doseline.errors import DoselineError as DoselineError
-    from doseline.given import dose_log as dose_log
     from doseline.model.read import library as library
     from doseline.model.read import load_model as load_model
     from doseline.model.spec import Model as Model
@@ -33,12 +33,12 @@ _WHERE = {
     "load_model": "model.read",
     "library": "model.read",
     "regimen": "dosing.regimen",
-    "read_records": "dosing.reading",
+    "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
     "simulate": "simulation",
     "exposure": "analysis.exposure",
     "exposure_table": "analysis.exposure",
-    "dose_log": "given",
+    "dose_log": "doses",
     "replay": "simulation",
     "Model": "model.spec",
     "Regimen": "dosing.regimen",

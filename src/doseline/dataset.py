@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,9 @@ SCHEMA = "1"
 
 
 TOLD = ("schema", "model_name", "model", "changes", "axes", "on_failure")
-"""What the provenance of a Dataset holds, as JSON; and ``records``, or what follows."""
+"""What the provenance of every Dataset holds, as JSON."""
 TOLD_REGIMENS = ("regimens", "ends", "covariates")
+"""What it holds beside, of regimens; of an event table that is ``records``."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Axis:
 class Level:
     """One output: values (regimen, formulation, meal, subject, time), unit and label.
 
-    ``jumps`` (regimen, formulation, meal) says where a bolus moves the level at once.
+    ``jumps`` (regimen, formulation, meal) says where a bolus moves the level at once. Of an event table, values have
+    the dims that `record_dataset` gives them, and ``jumps`` is a single answer.
     """
 
     values: np.ndarray
@@ -99,18 +102,35 @@ def build(
     for name, values in beside.items():
         row = VARIABLES[name]
         data[name] = (row.dims, values, {"units": row.units, "long_name": row.label})
-    data["status"][2]["flag_values"] = [int(code) for code in Status]
-    data["status"][2]["flag_meanings"] = " ".join(code.name.lower() for code in Status)
-    coords: dict[str, Any] = {}
-    for name, axis in axes.items():
-        row = COORDINATES[name]
-        if len(axis.labels):
-            coords[name] = (row.dims, np.asarray(axis.labels), {"units": row.units, "long_name": row.label})
+    data["status"][2].update(status_flags())
+    coords = coordinates(axes)
     for name, (values, units) in covariates.items():
         coords[name] = (("subject",), values, {"units": units, "long_name": f"covariate {name}"})
     result = xr.Dataset(data, coords, dict(attrs))
     hidden = {name: 0 for name, axis in axes.items() if not axis.shown}
     return result.isel(hidden)
+
+
+def status_flags() -> dict[str, Any]:
+    """What the numbers in ``status`` mean, as CF conventions say it."""
+    return {
+        "flag_values": [int(code) for code in Status],
+        "flag_meanings": " ".join(code.name.lower() for code in Status),
+    }
+
+
+def coordinates(axes: Mapping[str, Axis]) -> dict[str, Any]:
+    """The coordinates of a result along its axes; an axis without labels has none."""
+    return {
+        name: (row.dims, np.asarray(axis.labels), {"units": row.units, "long_name": row.label})
+        for name, axis in axes.items()
+        if len(axis.labels) and (row := COORDINATES[name])
+    }
+
+
+def combinations(axes: Mapping[str, Axis]) -> list[tuple[str | None, str | None]]:
+    """Every formulation with every meal that is asked for; None where the model has none."""
+    return list(product(axes["formulation"].labels or (None,), axes["meal"].labels or (None,)))
 
 
 def middle(count: int, weights: np.ndarray | None) -> int:

@@ -5,17 +5,17 @@ What happens at the same time is decided by `kernels.agenda`: records in their o
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from doseline.compile import ENTRY, Compiled
-from doseline.dosing.mistakes import Mistakes
-from doseline.dosing.records import Records
+from doseline.dosing.record_mistakes import Mistakes, shown
+from doseline.dosing.records import CHOICES, Records
 from doseline.errors import InputError, did_you_mean
 from doseline.units import factor
 
-MOST_AT_ONCE = 1_000_000
+MOST_AT_ONCE = 100_000
 """Infusions of one record that run at the same time, or doses of one that are on their way."""
 
 DOSES, REPLACE = (1, 4), 8
@@ -27,9 +27,8 @@ FROM_MODEL = {-1: "rate", -2: "duration"}
 class Sets:
     """Every set of covariates that any record has: the systems."""
 
-    values: Mapping[
-        str, np.ndarray
-    ]  # (system,) covariates, and parameters that the table gives, in coherent units
+    columns: Mapping[str, str]  # for each covariate, and each parameter that the table gives, its column
+    values: Mapping[str, np.ndarray]  # (system,) the same in coherent units
     count: int
     own: np.ndarray  # (record,) system at the record
     stretch: np.ndarray  # (record,) system of the stretch that ends at the record
@@ -42,11 +41,11 @@ class Events:
     first: np.ndarray  # (subject + 1,)
     time: np.ndarray  # (record,) [h]
     evid: np.ndarray
-    place: np.ndarray  # state that is dosed, switched or replaced; -1: none
+    target: np.ndarray  # state that is dosed, switched or replaced; -1: none
     turn: np.ndarray  # 1, -1: the compartment is switched on, off
     amount: np.ndarray  # of a bolus, after bioavailability [mg]
     rate: np.ndarray  # of an infusion [mg/h]; 0: a bolus
-    length: np.ndarray  # of an infusion [h]
+    duration: np.ndarray  # of an infusion [h]
     lag: np.ndarray  # [h]
     interval: np.ndarray  # [h]
     additional: np.ndarray
@@ -55,22 +54,64 @@ class Events:
     notes: tuple[str, ...]  # what the user should know
 
     @property
+    def dosing(self) -> np.ndarray:
+        """Which records are doses."""
+        return np.isin(self.evid, DOSES)
+
+    @property
+    def giving(self) -> np.ndarray:
+        """Which records give doses: a constant infusion at steady state is over."""
+        return self.dosing & ~((self.steady > 0) & (self.interval == 0.0))
+
+    @property
     def boluses(self) -> np.ndarray:
         """Positions of the states whose amount can jump."""
-        jumping = (
-            ((self.evid == 1) | (self.evid == 4)) & (self.rate == 0)
-            | (self.evid == REPLACE)
-            | (self.turn == -1)
-        )
-        return np.unique(self.place[jumping & (self.place >= 0)])
+        jumping = self.dosing & (self.rate == 0) | (self.evid == REPLACE) | (self.turn == -1)
+        return np.unique(self.target[jumping & (self.target >= 0)])
 
     @property
     def infused(self) -> np.ndarray:
         """Positions of the states that infusions enter."""
-        return np.unique(self.place[(self.rate > 0) & (self.length > 0)])
+        return np.unique(self.target[(self.rate > 0) & (self.duration > 0)])
 
 
-def table_columns(compiled: Compiled, records: Records) -> dict[str, str]:
+class Way(NamedTuple):
+    """How a dose comes: the same for many records."""
+
+    compartment: int  # counted from 1; 0: left open
+    need: str | None  # what RATE asks the model for
+    bolus: bool
+    route: str
+    formulation: str
+    meal: str
+
+
+def sets_of(compiled: Compiled, records: Records) -> Sets:
+    """The systems of a table: one for each subject where nothing changes in time."""
+    model, columns = compiled.model, _columns(compiled, records)
+    own: dict[str, np.ndarray] = {}
+    for name, column in columns.items():
+        known = model.covariates.get(name) or model.parameters[name]
+        given = records.units.get(column)
+        scale = known.to_coherent
+        if given is not None:
+            scale *= factor(given, known.unit, place=f"{records.name} {column}")
+        own[name] = records.covariates[column] * scale
+    starts = np.zeros(len(records), dtype=bool)
+    starts[records.first[:-1]] = True
+    own_at, own_first = _numbered(own, starts)
+    values = {name: value[own_first] for name, value in own.items()}
+    forward = [name for name, column in columns.items() if records.modes.get(column) == "locf"]
+    if not forward or len(own_first) == len(records.subject):
+        return Sets(columns, values, len(own_first), own_at, own_at)
+    before = np.where(starts, np.arange(len(records)), np.arange(len(records)) - 1)
+    between = {name: value[before] if name in forward else value for name, value in own.items()}
+    stretch_at, stretch_first = _numbered(between, starts)
+    joined = {name: np.concatenate([values[name], between[name][stretch_first]]) for name in own}
+    return Sets(columns, joined, len(own_first) + len(stretch_first), own_at, len(own_first) + stretch_at)
+
+
+def _columns(compiled: Compiled, records: Records) -> dict[str, str]:
     """For each covariate of the model, and each parameter that the table gives, the column of the table it is in.
 
     A column with the name of a parameter stands for its typical value, record by record, in the unit of the parameter.
@@ -91,32 +132,6 @@ def table_columns(compiled: Compiled, records: Records) -> dict[str, str]:
     return found
 
 
-def sets_of(compiled: Compiled, records: Records) -> Sets:
-    """The systems of a table: one for each subject where nothing changes in time."""
-    model, columns = compiled.model, table_columns(compiled, records)
-    own: dict[str, np.ndarray] = {}
-    for name, column in columns.items():
-        known = model.covariates.get(name) or model.parameters[name]
-        given = records.units.get(column)
-        place = f"{records.name} {column}"
-        scale = (
-            known.to_coherent if given is None else factor(given, known.unit, place=place) * known.to_coherent
-        )
-        own[name] = records.covariates[column] * scale
-    starts = np.zeros(len(records), dtype=bool)
-    starts[records.first[:-1]] = True
-    own_at, own_first = _numbered(own, starts)
-    values = {name: value[own_first] for name, value in own.items()}
-    forward = [name for name, column in columns.items() if records.modes.get(column) == "locf"]
-    if not forward or len(own_first) == len(records.subject):
-        return Sets(values, len(own_first), own_at, own_at)
-    before = np.where(starts, np.arange(len(records)), np.arange(len(records)) - 1)
-    between = {name: value[before] if name in forward else value for name, value in own.items()}
-    stretch_at, stretch_first = _numbered(between, starts)
-    joined = {name: np.concatenate([values[name], between[name][stretch_first]]) for name in own}
-    return Sets(joined, len(own_first) + len(stretch_first), own_at, len(own_first) + stretch_at)
-
-
 def _numbered(values: Mapping[str, np.ndarray], starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each record the number of its set of values, and the first record of each set."""
     new = starts.copy()
@@ -126,15 +141,23 @@ def _numbered(values: Mapping[str, np.ndarray], starts: np.ndarray) -> tuple[np.
 
 
 def events(
-    compiled: Compiled, records: Records, sets: Sets, *, formulation: str | None, meal: str | None
+    compiled: Compiled,
+    records: Records,
+    sets: Sets,
+    *,
+    formulation: str | None,
+    meal: str | None,
+    strict: bool,
 ) -> Events:
     """The records of a table as a model takes them; ``formulation`` and ``meal`` are for doses that leave them open.
 
     Raises
     ------
-    RecordsError : records that the model cannot take; up to ten of them are named.
+    RecordsError : records that the model cannot take; ten of them are printed, the rest counted. Where the model gives
+        a rate or a duration that is not above 0, only if ``strict``: else the status of the subject says so.
     """
-    return _Reader(compiled, records, sets, {"formulation": formulation, "meal": meal}).read()
+    choices = {"formulation": formulation, "meal": meal}
+    return _Reader(compiled, records, sets, choices).read(strict=strict)
 
 
 class _Reader:
@@ -143,55 +166,46 @@ class _Reader:
     def __init__(
         self, compiled: Compiled, records: Records, sets: Sets, open_choices: Mapping[str, str | None]
     ) -> None:
-        self.compiled, self.records, self.sets, self.open_choices = compiled, records, sets, open_choices
+        self.compiled, self.model = compiled, compiled.model
+        self.records, self.sets, self.open_choices = records, sets, open_choices
         self.mistakes = Mistakes(records)
         self.notes: list[str] = []
 
-    def complain(self, rows: np.ndarray, problem: str, advice: str) -> None:
-        """Write down the same mistake in some records; in the text, {NAME} stands for what the column has."""
+    def complain(self, wrong: np.ndarray, problem: str, advice: str) -> None:
+        """Write down the same mistake in some records; in the text, {RATE} stands for what is there."""
         records = self.records
-        shown = {"CMT": records.compartment, "RATE": records.rate, "II": records.interval}
+        cells = {"RATE": records.rate, "II": records.interval}
 
         def tell(row: int) -> tuple[str, str]:
-            told = problem
-            for name, column in shown.items():
-                found = f"{column[row]:g}" if column.dtype.kind in "if" else str(column[row])
-                told = told.replace(f"{{{name}}}", found)
-            return told, advice
+            return problem.format(**{name: shown(column, row) for name, column in cells.items()}), advice
 
-        wrong = np.zeros(len(records), dtype=bool)
-        wrong[rows] = True
         self.mistakes.add(wrong, tell)
 
-    def read(self) -> Events:
+    def complain_of(self, some: np.ndarray, problem: str, advice: str) -> None:
+        """The same for records by their positions, with a text that is ready."""
+        wrong = np.zeros(len(self.records), dtype=bool)
+        wrong[some] = True
+        self.mistakes.add(wrong, lambda row: (problem, advice))
+
+    def read(self, *, strict: bool) -> Events:
         records, count = self.records, len(self.records)
         number = self.numbers()
         dosing = np.isin(records.evid, DOSES)
-        rows = np.flatnonzero(dosing)
-        place = np.abs(number) - 1
-        turn = np.where(
-            records.evid == 2, np.sign(number), np.where(records.evid == 0, np.minimum(np.sign(number), 0), 0)
-        )
-        place[(turn == 0) & (records.evid != REPLACE)] = -1
+        off = np.where(records.evid == 0, np.minimum(np.sign(number), 0), 0)
+        turn = np.where(records.evid == 2, np.sign(number), off)
+        target = np.where((turn != 0) | (records.evid == REPLACE), np.abs(number) - 1, -1)
         entry = {name: np.full(count, value) for name, value in ENTRY.items()}
-        for some, taken in self.groups(rows, number):
-            chosen = self.route(some, taken)
-            if chosen is None and (taken["CMT"] == 0 or taken["need"]):
-                continue
-            if chosen is None:
-                place[some] = taken["CMT"] - 1
-                self.note_meal(taken["CMT"])
-                continue
-            entering = self.enter(chosen, taken, some)
+        for some, way in self.ways(np.flatnonzero(dosing), number):
+            entering = self.enter(some, way)
             if entering is not None:
-                place[some] = entering[0]
+                target[some] = entering[0]
                 for name, value in entering[1].items():
                     entry[name][some] = value
         self.mistakes.raise_if_any()
-        rate, length, amount = self.sizes(rows, entry)
+        rate, duration, amount = self.sizes(dosing, entry, strict=strict)
         self.mistakes.raise_if_any()
         return Events(
-            records.first, records.time, records.evid, place, turn, amount, rate, length,
+            records.first, records.time, records.evid, target, turn, amount, rate, duration,
             np.where(dosing, entry["lag"], 0.0), records.interval, records.additional, records.steady,
             entry["bioavailability"], tuple(self.notes),
         )  # fmt: skip
@@ -199,160 +213,179 @@ class _Reader:
     def numbers(self) -> np.ndarray:
         """CMT as a number, names looked up."""
         records, states = self.records, self.compiled.states
-        given = records.compartment
-        listed = ", ".join(f"{position + 1} {name}" for name, position in states.items())
+        given, acts = records.compartment, (records.evid != 0) & (records.evid != 3)
         if given.dtype.kind in "iu":
             number = given.astype(np.int64)
-            acts = (records.evid != 0) & (records.evid != 3) | (number < 0)
-            wrong = np.flatnonzero(acts & (np.abs(number) > len(states)))
-            self.complain(wrong, "CMT = {CMT}", f"{self.compiled.model.name} has {listed}")
+            unknown = np.abs(number) > len(states)
+            acts = acts | (number < 0)
+            listed = ", ".join(f"{position + 1} {name}" for name, position in states.items())
+            for value in np.unique(number[acts & unknown]).tolist():
+                wrong = np.flatnonzero(acts & (number == value))
+                self.complain_of(wrong, f"CMT is {value}", f"{self.model.name} has {listed}")
         else:
-            known = {name: position + 1 for name, position in states.items()}
-            known |= {f"-{name}": -number for name, number in known.items()} | {"": 0}
+            known = {name.lower(): position + 1 for name, position in states.items()}
+            known |= {f"-{name}": -position for name, position in known.items()} | {"": 0}
             names, at = np.unique(given, return_inverse=True)
-            lowered = {name.lower(): value for name, value in reversed(known.items())}
-            found = np.array(
-                [known.get(str(name), lowered.get(str(name).lower(), 99999)) for name in names],
-                dtype=np.int64,
-            )
-            number = found[at]
-            acts = (records.evid != 0) & (records.evid != 3) | np.char.startswith(given, "-")
-            for name in names[found == 99999]:
-                advice = did_you_mean(str(name).removeprefix("-"), states, "compartments")
-                self.complain(np.flatnonzero(acts & (given == name)), "CMT = {CMT}", advice)
-            number[~acts & (number == 99999)] = 0
+            number = np.array([known.get(name.lower(), 0) for name in names.tolist()], dtype=np.int64)[at]
+            acts = acts | np.char.startswith(given, "-")
+            for position, name in enumerate(names.tolist()):
+                if name.lower() not in known:
+                    advice = did_you_mean(name.removeprefix("-"), states, "compartments")
+                    self.complain_of(np.flatnonzero(acts & (at == position)), f"CMT is '{name}'", advice)
         self.mistakes.raise_if_any()
         return number
 
-    def groups(self, rows: np.ndarray, number: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-        """Dose records that enter in the same way, and that way."""
-        records = self.records
-        code, ways = np.zeros(len(rows), dtype=np.int64), list[tuple[str, np.ndarray]]()
-        need = np.where(np.isin(records.rate, list(FROM_MODEL)), records.rate, 0.0)
-        columns = {
-            "CMT": number,
-            "need": need,
-            "whole": (records.rate == 0) & (records.duration == 0),
-            **records.choices,
-        }
-        for name, column in columns.items():
-            words, at = np.unique(column[rows], return_inverse=True)
-            code = code * max(len(words), 1) + at
-            ways.append((name, words))
+    def ways(self, rows: np.ndarray, number: np.ndarray) -> Iterator[tuple[np.ndarray, Way]]:
+        """Dose records that come in the same way, and that way."""
         if not len(rows):
             return
-        codes, at = np.unique(code, return_inverse=True)
+        records = self.records
+        columns = [
+            number[rows],
+            np.minimum(records.rate[rows], 0),
+            (records.rate + records.duration)[rows] == 0,
+        ]
+        columns += [
+            records.choices[name][rows] if name in records.choices else np.array([""]) for name in CHOICES
+        ]
+        words, codes = zip(*(np.unique(column, return_inverse=True) for column in columns), strict=True)
+        code = np.zeros(len(rows), dtype=np.int64)
+        for known, own in zip(words, codes, strict=True):
+            code = code * len(known) + own
+        _, one, at = np.unique(code, return_index=True, return_inverse=True)
         order = np.argsort(at, kind="stable")
-        pieces = np.split(rows[order], np.cumsum(np.bincount(at, minlength=len(codes)))[:-1])
-        for each, some in zip(codes.tolist(), pieces, strict=True):
-            taken = dict[str, Any]()
-            for name, words in reversed(ways):
-                each, position = divmod(each, max(len(words), 1))
-                taken[name] = words[position].item()
-            taken["need"] = FROM_MODEL.get(int(taken["need"]))
-            yield some, taken
+        pieces = np.split(rows[order], np.cumsum(np.bincount(at))[:-1])
+        for first, some in zip(one, pieces, strict=True):
+            cmt, need, bolus, *names = (
+                known[own[first] if len(own) > 1 else 0].item()
+                for known, own in zip(words, codes, strict=True)
+            )
+            yield some, Way(cmt, FROM_MODEL.get(int(need)), bolus, *names)
 
-    def route(self, some: np.ndarray, taken: Mapping[str, Any]) -> str | None:
-        """By which route doses into a compartment come: the one they name, or the first that has what they need."""
-        model, need = self.compiled.model, taken["need"]
-        names = list(self.compiled.states)
-        named, number = taken.get("route") or None, taken["CMT"]
-        if named is not None and named not in model.routes:
-            self.complain(some, f"ROUTE = {named}", did_you_mean(named, model.routes, f"{model.name} has"))
+    def enter(self, some: np.ndarray, way: Way) -> tuple[int, Mapping[str, Any]] | None:
+        """State that these doses enter, and bioavailability, lag, duration and rate there; None after a mistake."""
+        route = self.route(some, way)
+        if route is None and (way.need or not way.compartment or way.route):
             return None
-        if named is not None:
+        choices = {
+            kind: getattr(way, kind) or self.open_choices[kind] if route or getattr(way, kind) else None
+            for kind in ("formulation", "meal")
+        }
+        try:
+            intake = self.compiled.intake(route=route, **choices, place=self.records.name)
+        except InputError as error:
+            if not (way.formulation or way.meal):
+                raise
+            self.complain_of(some, error.problem, error.advice)
+            return None
+        if route is None:
+            self.note_whole(some, way)
+            return way.compartment - 1, {}
+        if way.bolus and (self.records.rate >= 0).all():
+            self.note_bolus(route)
+        self.refuse_twice(some, intake.formulation, intake.meal)
+        at = self.sets.own[some]
+        return self.compiled.entry(intake, {key: value[at] for key, value in self.sets.values.items()})
+
+    def route(self, some: np.ndarray, way: Way) -> str | None:
+        """By which route doses into a compartment come: the one they name, or the first that has what they need."""
+        model, named, need = self.model, way.route, way.need
+        names = list(self.compiled.states)
+        if named and named not in model.routes:
+            self.complain_of(
+                some, f"ROUTE is '{named}'", did_you_mean(named, model.routes, f"{model.name} has")
+            )
+            return None
+        if named:
             into = model.routes[named].into
-            if number and names[number - 1] != into:
-                self.complain(
-                    some, f"CMT = {{CMT}}, and route '{named}' goes into '{into}'", "leave one of them out"
-                )
+            if way.compartment and names[way.compartment - 1] != into:
+                problem = f"CMT is {way.compartment}, and route '{named}' goes into '{into}'"
+                self.complain_of(some, problem, "leave one of them out")
                 return None
             fitting = [named]
         else:
-            into = names[number - 1] if number else model.routes[model.default_route].into
+            into = names[way.compartment - 1] if way.compartment else model.routes[model.default_route].into
             fitting = [name for name, route in model.routes.items() if route.into == into]
         able = [name for name in fitting if need is None or getattr(model.routes[name], need) is not None]
         if need is not None and not able:
-            who = f"route '{named}'" if named else f"no route into '{into}'"
-            says = "has no" if named else "has a"
-            self.complain(
+            says = f"route '{named}' has no {need}" if named else f"no route into '{into}' has a {need}"
+            rate = -1 if need == "rate" else -2
+            self.complain_of(
                 some,
-                f"RATE = {{RATE}} asks the model for a {need}, and {who} {says} {need}",
-                f"add {need} = ... to [routes] of {model.name}, or give RATE or DUR in the table",
+                f"RATE is {rate}, which asks the model for a {need}, and {says}",
+                f"give RATE or DUR in the table, or use a model with {need} = ... in such a route",
             )
-        if able and need is None and taken["whole"] and (self.records.rate >= 0).all():
-            self.note_bolus(able[0])
         return able[0] if able else None
+
+    def refuse_twice(self, some: np.ndarray, formulation: str | None, meal: str | None) -> None:
+        """A parameter that the table gives must not be set by the meal as well: one of the two would do nothing."""
+        if formulation is None or meal is None:
+            return
+        overrides = self.model.formulations[formulation].meals[meal].overrides
+        for name in filter(self.sets.columns.__contains__, overrides):
+            self.complain_of(
+                some,
+                f"the table gives {self.sets.columns[name]}, and so does the meal '{meal}'",
+                f"leave the column out, or take a model in which meals do not set {name}",
+            )
 
     def note_bolus(self, name: str) -> None:
         """NONMEM's RATE = 0 is a bolus, whatever the model says; somebody may have meant the model's infusion."""
         for rate, word in FROM_MODEL.items():
-            if getattr(self.compiled.model.routes[name], word) is not None:
+            if getattr(self.model.routes[name], word) is not None:
                 self.notes.append(
                     f"{self.records.name}: doses with RATE = 0 are boluses; route '{name}' has a {word}, "
                     f"which RATE = {rate} uses"
                 )
 
-    def note_meal(self, number: int) -> None:
-        """A depot that only meals lead to has no route of its own, and so neither bioavailability nor lag."""
-        model, name = self.compiled.model, list(self.compiled.states)[number - 1]
-        if any(meal.into == name for each in model.formulations.values() for meal in each.meals.values()):
-            self.notes.append(
-                f"{self.records.name}: doses with CMT = {number} enter '{name}' whole and at once, for no route goes "
-                f"there; with a MEAL that leads to it, and without CMT, they would be those of '{model.default_route}'"
+    def note_whole(self, some: np.ndarray, way: Way) -> None:
+        """Doses into a compartment that no route enters: no meal can act on them, and the depot of one is a trap."""
+        name = list(self.compiled.states)[way.compartment - 1]
+        if way.meal or way.formulation:
+            self.complain_of(
+                some,
+                f"CMT is {way.compartment}, and no route goes into '{name}': a meal or formulation changes nothing",
+                "leave CMT out for the model's first route, or leave MEAL and FORMULATION out",
             )
-
-    def enter(
-        self, name: str, taken: Mapping[str, Any], some: np.ndarray
-    ) -> tuple[int, Mapping[str, Any]] | None:
-        """State that these doses enter, and bioavailability, lag, duration and rate there."""
-        choices = {kind: taken.get(kind) or self.open_choices[kind] for kind in ("formulation", "meal")}
-        try:
-            intake = self.compiled.intake(route=name, **choices, place=self.records.name)
-        except InputError as error:
-            if not (taken.get("formulation") or taken.get("meal")):
-                raise
-            self.complain(some, error.problem, error.advice)
-            return None
-        at = self.sets.own[some]
-        return self.compiled.entry(intake, {key: value[at] for key, value in self.sets.values.items()})
+        elif any(
+            meal.into == name for each in self.model.formulations.values() for meal in each.meals.values()
+        ):
+            self.notes.append(
+                f"{self.records.name}: doses with CMT = {way.compartment} enter '{name}' whole and at once, for no "
+                f"route goes there; with a MEAL that leads to it, and without CMT, they would be those of "
+                f"'{self.model.default_route}'"
+            )
 
     def sizes(
-        self, rows: np.ndarray, entry: Mapping[str, np.ndarray]
+        self, dosing: np.ndarray, entry: Mapping[str, np.ndarray], *, strict: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rate [mg/h], length [h] and, of boluses, amount [mg]."""
+        """Rate [mg/h], duration [h] and, of boluses, amount [mg]; NaN where the model gives nonsense."""
         records = self.records
-        dosing = np.zeros(len(records), dtype=bool)
-        dosing[rows] = True
-        for asked, word in FROM_MODEL.items():
+        asked = {word: dosing & (records.rate == code) for code, word in FROM_MODEL.items()}
+        for word, rows in asked.items():
             # NaN passes: the subject's status tells
-            wrong = np.flatnonzero(dosing & (records.rate == asked) & (entry[word] <= 0.0))
-            self.complain(
-                wrong,
-                f"RATE = {{RATE}}, and the {word} is not above 0 there",
-                f"look at what the {word} of the route is made of, or give RATE or DUR in the table",
-            )
-        arriving = np.where(dosing, records.amount * entry["bioavailability"], records.amount)
-        given_rate = np.where(
-            records.rate > 0, records.rate, np.where(records.rate == -1, entry["rate"], 0.0)
-        )
-        given_length = np.where(records.rate == -2, entry["duration"], records.duration)
-        with np.errstate(all="ignore"):
-            length = np.where(given_rate > 0, arriving / given_rate, given_length)
-            rate = np.where(
-                given_rate > 0, given_rate, np.where(given_length > 0, arriving / given_length, 0.0)
-            )
-            constant = (records.steady > 0) & (records.interval == 0.0)
-            # an infusion of which nothing arrives is nothing
-            empty = dosing & (arriving == 0.0) & ~constant
-            rate, length = np.where(empty, 0.0, rate), np.where(empty, 0.0, length)
-            often = (records.additional > 0) | (records.steady > 0)
-            for hours, what in (
-                (length, "infusions would run"),
-                (entry["lag"], "doses would be on their way"),
-            ):
-                many = np.flatnonzero(dosing & often & (hours > MOST_AT_ONCE * records.interval) & ~constant)
+            wrong = rows & (entry[word] <= 0.0)
+            if strict:
                 self.complain(
-                    many, f"II = {{II}}: more than {MOST_AT_ONCE:,} {what} at once", "are the units right?"
+                    wrong,
+                    f"RATE is {{RATE}}, and the {word} is not above 0 there",
+                    f"look at what the {word} of the route is made of, or give RATE or DUR in the table",
                 )
-        return rate, length, np.where(rate == 0.0, arriving, 0.0)
+            entry[word][wrong] = np.nan
+        arriving = np.where(dosing, records.amount * entry["bioavailability"], records.amount)
+        given_rate = np.where(asked["rate"], entry["rate"], np.maximum(records.rate, 0.0))
+        given_duration = np.where(asked["duration"], entry["duration"], records.duration)
+        with np.errstate(all="ignore"):
+            duration = np.where(given_rate != 0, arriving / given_rate, given_duration)
+            flowing = np.where(given_duration != 0, arriving / given_duration, 0.0)
+            rate = np.where(given_rate != 0, given_rate, flowing)
+        often = (records.additional > 0) | (records.steady > 0)
+        # an infusion of which nothing arrives is nothing
+        empty = dosing & (arriving == 0.0) & ~((records.steady > 0) & (records.interval == 0.0))
+        rate, duration = np.where(empty, 0.0, rate), np.where(empty, 0.0, duration)
+        for hours, what in ((duration, "infusions would run"), (entry["lag"], "doses would be on their way")):
+            many = dosing & often & np.isfinite(hours) & (hours > MOST_AT_ONCE * records.interval)
+            many &= records.interval > 0.0
+            problem = f"II is {{II}}: more than {MOST_AT_ONCE:,} {what} at once"
+            self.complain(many, problem, "are the units right?")
+        return rate, duration, np.where(rate == 0.0, arriving, 0.0)

@@ -5,44 +5,61 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from doseline.dataset import COORDINATES, Axis, Level
+from doseline.dataset import VARIABLES, Axis, Level, coordinates, status_flags
 from doseline.dosing.records import Records
-from doseline.errors import InputError, Status
+from doseline.errors import InputError
+from doseline.model.spec import Model
 
 if TYPE_CHECKING:
     import xarray as xr
 
+_WHOLE = "give the whole Dataset, as dl.simulate made it, and cut the result"
 LEADING = ("formulation", "meal")
 """Dimensions before those of the table."""
 
 
-class Column(NamedTuple):
-    """One column of the table as a result keeps it: attribute of `Records`, unit, meaning."""
+class EventColumn(NamedTuple):
+    """One column of the table as a result keeps it: attribute of `Records`, unit, meaning, kind of number."""
 
     attribute: str
     units: str
     label: str
+    kind: str = "f8"
 
 
 EVENT_COLUMNS = {
-    "line": Column("line", "1", "line of the table"),
-    "TIME": Column("time", "h", "time"),
-    "EVID": Column("evid", "1", "what happens: 1 dose, 2 other, 3 reset, 4 reset and dose, 8 replace"),
-    "AMT": Column("amount", "mg", "amount"),
-    "RATE": Column("rate", "mg/h", "rate of an infusion; -1, -2: the model has the rate, the duration"),
-    "DUR": Column("duration", "h", "duration of an infusion"),
-    "II": Column("interval", "h", "interval between doses"),
-    "ADDL": Column("additional", "1", "additional doses"),
-    "SS": Column("steady", "1", "steady state"),
-    "CMT": Column("compartment", "1", "compartment"),
-    "MDV": Column("mdv", "1", "is there no observation to compare with?"),
-    "DV": Column("dv", "1", "observation"),
+    "line": EventColumn("line", "1", "line of the table", "i8"),
+    "TIME": EventColumn("time", "h", "time"),
+    "EVID": EventColumn(
+        "evid", "1", "what happens: 1 dose, 2 other, 3 reset, 4 reset and dose, 8 replace", "i8"
+    ),
+    "AMT": EventColumn("amount", "mg", "amount"),
+    "RATE": EventColumn("rate", "mg/h", "rate of an infusion; -1, -2: the model has the rate, the duration"),
+    "DUR": EventColumn("duration", "h", "duration of an infusion"),
+    "II": EventColumn("interval", "h", "interval between doses"),
+    "ADDL": EventColumn("additional", "1", "additional doses", "i8"),
+    "SS": EventColumn("steady", "1", "steady state", "i8"),
+    "CMT": EventColumn("compartment", "1", "compartment", "i8"),
+    "MDV": EventColumn("mdv", "1", "is there no observation to compare with?", "i8"),
+    "DV": EventColumn("dv", "1", "observation"),
 }
 RECORD_NAMES = (
     "record", "event", "line", "time", "subject", "status", "dv", "cmt", "mdv",
     *LEADING, *(f"event_{name}" for name in (*EVENT_COLUMNS, "subject")),
 )  # fmt: skip
 """Names of a result that no column of the table may have."""
+
+
+def refuse_names(records: Records, model: Model) -> None:
+    """A column must not take the name of something else in the result, nor one that no file can hold."""
+    for name in records.covariates:
+        if name in RECORD_NAMES or name in model.outputs or name.startswith("event_") or "/" in name:
+            problem = "a slash in its name" if "/" in name else "a name that results use"
+            raise InputError(
+                f"the column {name} has {problem}",
+                place=records.name,
+                advice="rename the column, or leave it out",
+            )
 
 
 def build_records(
@@ -63,25 +80,17 @@ def build_records(
 
     gridded = "time" in axes
     whose = np.repeat(np.arange(len(records.subject)), np.diff(records.first))
-    seen = records.evid == 0
+    seen = np.flatnonzero(records.evid == 0)
+    kept = np.arange(len(records)) if gridded else np.flatnonzero(records.evid != 0)
     last = ("subject", "time") if gridded else ("record",)
     data: dict[str, Any] = {}
     for name, level in levels.items():
-        data[name] = ((*LEADING, *last), level.values, {"units": level.units, "long_name": level.label})
-        data[name][2]["jumps_at_doses"] = int(level.jumps.any())
-    told = {
-        "units": "1",
-        "long_name": "how solving ended; 0 is well",
-        "flag_values": [int(code) for code in Status],
-    }
-    told["flag_meanings"] = " ".join(code.name.lower() for code in Status)
+        told = {"units": level.units, "long_name": level.label, "jumps_at_doses": int(level.jumps.any())}
+        data[name] = ((*LEADING, *last), level.values, told)
+    row = VARIABLES["status"]
+    told = {"units": row.units, "long_name": row.label, **status_flags()}
     data["status"] = ((*LEADING, last[0]), status if gridded else status[..., whose[seen]], told)
-    coords: dict[str, Any] = {
-        name: ((name,), np.asarray(axis.labels), {"units": row.units, "long_name": row.label})
-        for name, axis in axes.items()
-        if len(axis.labels) and (row := COORDINATES[name])
-    }
-    kept = np.ones(len(records), dtype=bool) if gridded else ~seen
+    coords = coordinates(axes)
     if not gridded:
         _add_observations(coords, data, records, records.subject[whose[seen]], seen)
     _add_events(data, records, records.subject[whose[kept]], kept)
@@ -104,9 +113,14 @@ def _add_observations(
     coords["subject"] = (("record",), subject, {"long_name": "subject"})
     coords["time"] = (("record",), records.time[seen], {"units": "h", "long_name": "time"})
     coords["line"] = (("record",), records.line[seen], {"long_name": f"line of {records.name}"})
-    for name, column in (("cmt", records.compartment), ("mdv", records.mdv)):
-        if column[seen].astype(bool).any():
-            coords[name] = (("record",), column[seen], {"long_name": EVENT_COLUMNS[name.upper()].label})
+    for name in ("cmt", "mdv"):
+        column = EVENT_COLUMNS[name.upper()]
+        if _says(records, name.upper()):
+            coords[name] = (
+                ("record",),
+                getattr(records, column.attribute)[seen],
+                {"long_name": column.label},
+            )
     if records.dv is not None:
         data["dv"] = (("record",), records.dv[seen], {"long_name": "observation in the table"})
 
@@ -114,20 +128,22 @@ def _add_observations(
 def _add_events(data: dict[str, Any], records: Records, subject: np.ndarray, kept: np.ndarray) -> None:
     """All other records, with the columns that say something."""
     data["event_subject"] = (("event",), subject, {"long_name": "subject"})
-    silent = {"MDV": records.evid[kept] != 0, "DV": np.nan}
     for name, column in EVENT_COLUMNS.items():
-        values = getattr(records, column.attribute)
-        if values is None:
-            continue
-        default = silent.get(name, np.zeros(1, dtype=values.dtype))
-        says = not np.array_equal(
-            values[kept], np.broadcast_to(default, int(kept.sum())), equal_nan=name == "DV"
-        )
-        if says or name in ("line", "TIME", "EVID"):
+        if _says(records, name):
             told = {"units": column.units, "long_name": column.label}
-            data[f"event_{name}"] = (("event",), values[kept], told)
+            data[f"event_{name}"] = (("event",), getattr(records, column.attribute)[kept], told)
     for name, values in records.choices.items():
         data[f"event_{name}"] = (("event",), values[kept], {"long_name": name})
+
+
+def _says(records: Records, name: str) -> bool:
+    """Whether a column of the table is there and says more than nothing does."""
+    values = getattr(records, EVENT_COLUMNS[name].attribute)
+    if name in ("line", "TIME", "EVID"):
+        return True
+    if name == "MDV":
+        return bool((values != (records.evid != 0)).any())
+    return values is not None and bool((values != np.zeros(1, dtype=values.dtype)).any())
 
 
 def records_of(levels: "xr.Dataset", told: Mapping[str, Any]) -> Records:
@@ -135,65 +151,66 @@ def records_of(levels: "xr.Dataset", told: Mapping[str, Any]) -> Records:
 
     Raises
     ------
-    InputError : a result that was cut down.
+    InputError : a result that was cut down, or has lost variables.
     """
-    gridded = "time" in levels.dims
-    parts = [levels["event_line"].values, *([] if gridded else [levels["line"].values])]
-    line = np.concatenate(parts)
+    gridded = told["gridded"]
+    names = {"line": "line", "TIME": "time", "CMT": "cmt", "MDV": "mdv", "DV": "dv", "subject": "subject"}
+    names |= {name: name for name in told["units"]}
+    wanted = [f"event_{name}" for name in told["kept"]]
+    if not gridded:
+        wanted += [names[name] for name in told["kept"] if name in names]
+    for name in wanted:
+        if name not in levels.variables:
+            raise InputError(f"'{name}' is missing", place="levels", advice=_WHOLE)
+    line = np.concatenate(
+        [np.atleast_1d(levels[name].values) for name in wanted if name in ("event_line", "line")]
+    )
     if len(line) != told["count"]:
         raise InputError(
-            f"{len(line):,} of {told['count']:,} records are there",
-            place="levels",
-            advice="give the whole Dataset, as dl.simulate made it, and cut the result",
+            f"{len(line):,} of {told['count']:,} records are there", place="levels", advice=_WHOLE
         )
     order = np.argsort(line, kind="stable")
-    seen = 0 if gridded else levels.sizes["record"]
 
-    def joined(name: str, on_record: str | None, default: Any) -> np.ndarray:
-        there = f"event_{name}" in levels
-        events = levels[f"event_{name}"].values if there else np.full(len(parts[0]), default)
-        if not seen:
-            return np.asarray(events)[order]
-        known = on_record is not None and on_record in levels.coords | levels.data_vars
-        rest = levels[on_record].values if known else np.full(seen, default)
-        return np.concatenate([events, rest])[order]
+    def joined(name: str) -> np.ndarray:
+        """A column that was kept, in the order of the table; choices are of events only."""
+        events = np.atleast_1d(levels[f"event_{name}"].values)
+        if gridded:
+            return events[order]
+        if name in names:
+            return np.concatenate([events, np.atleast_1d(levels[names[name]].values)])[order]
+        nothing = "" if events.dtype.kind in "OUT" else 0
+        return np.concatenate([events, np.full(len(line) - len(events), nothing)])[order]
 
-    subject = joined("subject", "subject", 0)
+    subject, evid = joined("subject"), joined("EVID").astype(np.int64)
     starts = np.flatnonzero(np.concatenate([[True], subject[1:] != subject[:-1]]))
-    names = {"line": "line", "TIME": "time", "CMT": "cmt", "MDV": "mdv", "DV": "dv"}
-    words = told["compartment"] == "text"
-    column: dict[str, Any] = {
-        row.attribute: joined(
-            name, names.get(name), "" if name == "CMT" and words else np.nan if name == "DV" else 0
-        )
-        for name, row in EVENT_COLUMNS.items()
-    }
-    if "event_MDV" not in levels:
-        column["mdv"] = np.where(column["evid"] != 0, 1, column["mdv"])
-    for attribute in ("line", "evid", "additional", "steady", "mdv", *([] if words else ["compartment"])):
-        column[attribute] = column[attribute].astype(np.int64)
-    for attribute in ("amount", "rate", "duration", "interval"):
-        column[attribute] = column[attribute].astype(np.float64)
-    if not told["dv"]:
-        column["dv"] = None
+    column: dict[str, Any] = {}
+    for name, row in EVENT_COLUMNS.items():
+        kind = told["kinds"].get(name, row.kind)
+        silent = (evid != 0) if name == "MDV" else np.zeros(len(line), dtype=kind)
+        column[row.attribute] = (joined(name) if name in told["kept"] else silent).astype(kind)
+    if "DV" not in told["kept"]:
+        column["dv"] = None if not told["dv"] else column["dv"]
     return Records(
         name=told["name"],
         subject=subject[starts],
         first=np.append(starts, len(line)),
-        choices={name: joined(name, None, "").astype(str) for name in told["choices"]},
-        covariates={name: joined(name, name, np.nan) for name in told["units"]},
+        choices={name: joined(name).astype(str) for name in told["choices"]},
+        covariates={name: joined(name) for name in told["units"]},
         units=told["units"],
         modes=told["modes"],
         **column,
     )
 
 
-def told_of(records: Records) -> dict[str, Any]:
+def told_of(records: Records, *, gridded: bool) -> dict[str, Any]:
     """What the provenance says of a table, beside what stands in the Dataset."""
+    kept = ["subject", *(name for name in EVENT_COLUMNS if _says(records, name))]
     return {
         "name": records.name,
         "count": len(records),
-        "compartment": "number" if records.compartment.dtype.kind in "iu" else "text",
+        "gridded": gridded,
+        "kept": [*kept, *records.choices, *records.covariates],
+        "kinds": {"CMT": "str"} if records.compartment.dtype.kind not in "iu" else {},
         "dv": records.dv is not None,
         "choices": list(records.choices),
         "units": dict(records.units),

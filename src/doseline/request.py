@@ -109,16 +109,26 @@ def refuse_result_names(people: Cohort, model: Model) -> None:
 def advise_ranges(people: Cohort, model: Model) -> None:
     """Warn of subjects outside the range that the model is meant for: it still computes, but claims nothing there."""
     for name, known in model.covariates.items():
-        values = people.values(name, known.unit)
-        outside = (values < known.low) | (values > known.high)
-        if outside.any():
-            first = float(values[outside][0])
-            unit = "" if known.unit == "1" else f" {known.unit}"
-            warnings.warn(
-                f"{int(outside.sum())} of {len(values)} subjects have {name} outside {known.low:g} to "
-                f"{known.high:g}{unit}, for which {model.name} is meant (the first: {first:g}{unit})",
-                stacklevel=3,
-            )
+        note = range_note(model, name, people.values(name, known.unit))
+        if note:
+            warnings.warn(note, stacklevel=3)
+
+
+def range_note(model: Model, name: str, values: np.ndarray, first: np.ndarray | None = None) -> str:
+    """How many subjects are outside the range of a covariate; nothing where none is.
+
+    ``values`` are (subject,), or (record,) with ``first``, where the records of each subject begin.
+    """
+    known = model.covariates[name]
+    outside = (values < known.low) | (values > known.high)
+    if not outside.any():
+        return ""
+    whose = outside if first is None else np.logical_or.reduceat(outside, first[:-1])
+    unit = "" if known.unit == "1" else f" {known.unit}"
+    return (
+        f"{int(whose.sum())} of {len(whose)} subjects have {name} outside {known.low:g} to {known.high:g}{unit}, "
+        f"for which {model.name} is meant (the first: {float(values[outside][0]):g}{unit})"
+    )
 
 
 def choices(model: Model, *, formulation: Any, meal: Any) -> dict[str, Axis]:

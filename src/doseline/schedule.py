@@ -4,14 +4,16 @@ The one place that decides what happens at the same time: doses given together a
 and a grid point at the time of a dose shows the level after it (kernels/program.py counts the points on that rule).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
-from doseline.compile import Compiled, Values
+from doseline.compile import Compiled, Intake, Values
+from doseline.dataset import Axis, combinations
 from doseline.dosing.amounts import SIZES
-from doseline.dosing.dose import Block, Dose, Target
+from doseline.dosing.dose import Block
 from doseline.dosing.regimen import Regimen
 from doseline.errors import InputError
 from doseline.population.cohort import Cohort
@@ -24,6 +26,7 @@ class Schedule:
     time: np.ndarray  # (dose,) [h]
     kind: np.ndarray  # (dose,)
     target: np.ndarray  # (kind,)
+    intake: tuple[Intake, ...]  # how each kind is taken
     given: np.ndarray  # (subject, kind) [mg]
     amount: np.ndarray  # (subject, kind) after bioavailability [mg]
     lag: np.ndarray  # (subject, kind) [h]
@@ -48,13 +51,12 @@ def sizes_of(people: Cohort) -> dict[str, np.ndarray]:
 
 def refuse_missing_sizes(regimen: Regimen, people: Cohort, *, place: str) -> None:
     """Doses and targets per kg or per m2 need a cohort that has weights or surfaces."""
-    given: list[Dose | Target] = [dose for block in regimen.blocks for _, dose in block.pattern]
-    for each in [*given, *([regimen.until] if regimen.until else [])]:
-        if each.per is not None and each.per not in people.covariates:
+    for each, per in regimen.sized:
+        if per not in people.covariates:
             raise InputError(
-                f"'{each}' needs {each.per}, and the cohort has none",
+                f"'{each}' needs {per}, and the cohort has none",
                 place=place,
-                advice=f"add {each.per} (in {SIZES[each.per]}) to the cohort",
+                advice=f"add {per} (in {SIZES[per]}) to the cohort",
             )
 
 
@@ -97,6 +99,23 @@ def followed_until(regimen: Regimen, end: float) -> float:
     return end if regimen.until is not None else max(end, regimen.length)
 
 
+def schedules_of(
+    compiled: Compiled,
+    regimens: Mapping[str, Regimen],
+    people: Cohort,
+    covariates: Values,
+    axes: Mapping[str, Axis],
+) -> dict[tuple[str, str | None, str | None], tuple[Regimen, Schedule]]:
+    """Every regimen with every formulation and meal asked for: filled in with them, and as arrays."""
+    plans = {}
+    for (name, course), (formulation, meal) in product(regimens.items(), combinations(axes)):
+        filled = course.with_(formulation=formulation, meal=meal)
+        place = f"regimen '{name}'" if axes["regimen"].shown else "regimen"
+        plan = schedule(compiled, filled, people, covariates, place=place)
+        plans[name, formulation, meal] = filled, plan
+    return plans
+
+
 def schedule(
     compiled: Compiled, regimen: Regimen, people: Cohort, covariates: Values, *, place: str
 ) -> Schedule:
@@ -109,9 +128,11 @@ def schedule(
     sizes = sizes_of(people)
     count = len(people)
     target = np.empty(len(doses), dtype=np.int64)
+    intakes = []
     given, amount, lag, duration = (np.empty((count, len(doses))) for _ in range(4))
     for position, dose in enumerate(doses):
         intake = compiled.intake(route=dose.route, formulation=dose.formulation, meal=dose.meal, place=place)
+        intakes.append(intake)
         target[position], entry = compiled.entry(intake, covariates)
         given[:, position] = dose.amount if dose.per is None else dose.amount * sizes[dose.per]
         amount[:, position] = given[:, position] * entry["bioavailability"]
@@ -124,4 +145,4 @@ def schedule(
         else:
             duration[:, position] = entry["duration"]
     taken = np.ascontiguousarray(np.broadcast_to(regimen.doses_taken(**sizes), (count,)).astype(np.int64))
-    return Schedule(time, kind, target, given, amount, lag, duration, taken)
+    return Schedule(time, kind, target, tuple(intakes), given, amount, lag, duration, taken)

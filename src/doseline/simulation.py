@@ -1,29 +1,21 @@
 """Levels: every subject under every regimen, formulation and meal, at every time."""
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.compile import ENGINE, Compiled
-from doseline.dataset import (
-    DIMENSIONS,
-    SCHEMA,
-    Axis,
-    Level,
-    build,
-)
+from doseline.compile import Compiled
+from doseline.dataset import DIMENSIONS, Axis, Level, build
 from doseline.dosing.records import Records
 from doseline.dosing.regimen import Regimen
-from doseline.errors import STATUS, InputError, SolveError, Status
+from doseline.errors import InputError
 from doseline.model.read import load_model
 from doseline.model.spec import Model
+from doseline.origin import AskedRegimens, asked, said
 from doseline.population.cohort import Cohort
-from doseline.rebuild import asked
 from doseline.request import (
     advise_ranges,
     choices,
@@ -33,15 +25,14 @@ from doseline.request import (
     refuse_result_names,
     thread_count,
 )
-from doseline.schedule import course_end, followed_until, refuse_missing_sizes, schedule, sizes_of
+from doseline.schedule import course_end, followed_until, refuse_missing_sizes, schedules_of, sizes_of
 from doseline.solve import solve
 from doseline.times import WAYS, read_times
+from doseline.unsolved import failure, too_large
 from doseline.version import __version__
 
 if TYPE_CHECKING:
     import xarray as xr
-
-SHOWN_FAILURES = 5
 
 
 def simulate(
@@ -97,16 +88,17 @@ def simulate(
     if on_failure not in ("raise", "mark"):
         raise InputError(f"found {on_failure!r}", place="on_failure", advice="expected 'raise' or 'mark'")
     if isinstance(regimens, Records):
-        return _simulate_records(
-            chosen,
-            regimens,
-            people,
-            times,
-            formulation,
-            meal,
-            on_failure=on_failure,
-            threads=thread_count(threads),
-        )
+        from doseline.event_levels import grid_of, levels_of
+
+        if people is not None:
+            raise InputError(
+                "an event table has its own subjects",
+                place="people",
+                advice="leave people out; covariates are columns of the table",
+            )
+        axes = choices(chosen, formulation=formulation, meal=meal)
+        grid = grid_of(regimens, times)
+        return levels_of(chosen, regimens, axes, grid, on_failure=on_failure, threads=thread_count(threads))
     named = named_regimens(regimens)
     if times is None:
         raise InputError("there are none", place="times", advice=WAYS)
@@ -120,33 +112,8 @@ def simulate(
     axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
     ends = {name: course_end(course, people) for name, course in named.items()}
     grid = read_times(times, end=max(followed_until(course, ends[name]) for name, course in named.items()))
-    return _run(chosen, named, people, axes, grid, ends, on_failure=on_failure, threads=thread_count(threads))
-
-
-def _simulate_records(
-    model: Model,
-    records: Records,
-    people: Any,
-    times: Any,
-    formulation: Any,
-    meal: Any,
-    *,
-    on_failure: str,
-    threads: int,
-) -> "xr.Dataset":
-    from doseline.event_levels import levels_of
-
-    if people is not None:
-        raise InputError(
-            "an event table has its own subjects",
-            place="people",
-            advice="leave people out; covariates are columns of the table",
-        )
-    axes = choices(model, formulation=formulation, meal=meal)
-    # additional doses end a dosing interval after the last one, as a course does
-    last = records.time + np.where(records.additional > 0, records.additional + 1, 0) * records.interval
-    grid = None if times is None else read_times(times, end=float(last.max()))
-    return levels_of(model, records, axes, grid, on_failure=on_failure, threads=threads)
+    asked_for = AskedRegimens(chosen, axes, on_failure, named, people, ends)
+    return _run(asked_for, grid, threads=thread_count(threads))
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":
@@ -169,56 +136,52 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
             f"made by doseline {levels.attrs.get('doseline_version')}, run again by {__version__}: numbers may differ",
             stacklevel=2,
         )
-    how = {"on_failure": before.told["on_failure"], "threads": thread_count(None)}
-    gridded = before.records is None or "record" not in levels.dims
-    grid = read_times(np.unique(levels["time"].values), end=0.0) if gridded else None
-    if before.records is not None:
+    threads = thread_count(None)
+    gridded = isinstance(before, AskedRegimens) or before.gridded
+    grid = read_times(np.unique(levels["time"].values), end=0.0) if gridded else np.empty(0)
+    if isinstance(before, AskedRegimens):
+        again = _run(before, grid, threads=threads)
+    else:
         from doseline.event_levels import levels_of
 
-        again = levels_of(before.model, before.records, before.axes, grid, **how)
-    else:
-        assert before.people is not None
-        assert grid is not None
-        again = _run(
-            before.model, before.regimens, before.people, before.axes, grid, before.told["ends"], **how
+        again = levels_of(
+            before.model,
+            before.records,
+            before.axes,
+            grid if gridded else None,
+            on_failure=before.on_failure,
+            threads=threads,
         )
     kept = {name: levels[name].values for name in DIMENSIONS if name in again.dims and name in levels.coords}
     cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].values)}
     return again.sel(cut) if cut else again
 
 
-def _run(
-    model: Model,
-    regimens: Mapping[str, Regimen],
-    people: Cohort,
-    axes: Mapping[str, Axis],
-    times: np.ndarray,
-    ends: Mapping[str, float],
-    *,
-    on_failure: str,
-    threads: int,
-) -> "xr.Dataset":
+def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Dataset":
     """Schedules for every combination, the kernels over all rows, and the Dataset."""
+    model, people, axes = asked.model, asked.people, asked.axes
     compiled = Compiled(model)
     covariates = covariates_of(people, model)
-    schedules = {}
-    for name, course in regimens.items():
-        for formulation, meal in product(
-            axes["formulation"].labels or (None,), axes["meal"].labels or (None,)
-        ):
-            filled = course.with_(formulation=formulation, meal=meal)
-            place = f"regimen '{name}'" if axes["regimen"].shown else "regimen"
-            schedules[name, formulation, meal] = schedule(compiled, filled, people, covariates, place=place)
+    planned = schedules_of(compiled, asked.regimens, people, covariates, axes)
+    schedules = [plan for _, plan in planned.values()]
     try:
-        levels, status = solve(compiled, covariates, list(schedules.values()), times, threads=threads)
+        levels, status = solve(compiled, covariates, schedules, times, threads=threads)
     except MemoryError:
-        raise _too_large(len(schedules), len(model.outputs), len(people), len(times)) from None
+        sizes = ((len(people), "subjects"), (len(times), "times"))
+        raise too_large(len(schedules), len(model.outputs), *sizes) from None
     shape = tuple(max(1, len(axes[name].labels)) for name in ("regimen", "formulation", "meal"))
     levels = levels.reshape(*shape, *levels.shape[1:])
     status = status.reshape(*shape, len(people))
-    if on_failure == "raise" and status.any():
-        raise _failure(status, regimens, people, model, compiled.parameters(covariates))
-    entered = [{int(state) for state in plan.boluses} for plan in schedules.values()]
+    if asked.on_failure == "raise" and status.any():
+        names = list(asked.regimens)
+        raise failure(
+            status,
+            model,
+            compiled.parameters(covariates),
+            who=lambda row: f"subject {people.subject[row[-1]]}, regimen '{names[row[0]]}'",
+            at=np.arange(len(people)),
+        )
+    entered = [{int(state) for state in plan.boluses} for plan in schedules]
     outputs = {
         name: Level(
             values=levels[:, :, :, position],
@@ -228,7 +191,14 @@ def _run(
         )
         for position, (name, output) in enumerate(model.outputs.items())
     }
-    attrs = _attrs(model, regimens, axes, people, ends, on_failure=on_failure)
+    attrs = said(
+        model,
+        axes,
+        on_failure=asked.on_failure,
+        regimens={name: course.to_dict() for name, course in asked.regimens.items()},
+        ends=dict(asked.ends),
+        covariates=list(people.covariates),
+    )
     everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
     shown = {
         # a number without a unit that the model does not know stays a plain number
@@ -238,38 +208,8 @@ def _run(
         )
         for name, values in people.covariates.items()
     }
-    return build(outputs, {**axes, **everyone}, _beside(regimens, people, status, ends), shown, attrs)
-
-
-def _attrs(
-    model: Model,
-    regimens: Mapping[str, Regimen],
-    axes: Mapping[str, Axis],
-    people: Cohort,
-    ends: Mapping[str, float],
-    *,
-    on_failure: str,
-) -> dict[str, str]:
-    """What a Dataset says of itself: model, versions, engine, and everything that `replay` needs."""
-    told = {
-        "schema": SCHEMA,
-        "model_name": model.name,
-        "model": model.text,
-        "changes": dict(model.changes),
-        "regimens": {name: course.to_dict() for name, course in regimens.items()},
-        "ends": dict(ends),
-        "axes": {name: {"labels": list(axis.labels), "shown": axis.shown} for name, axis in axes.items()},
-        "covariates": list(people.covariates),
-        "on_failure": on_failure,
-    }
-    return {
-        "model": model.name,
-        "model_version": model.version,
-        "model_title": model.title,
-        "doseline_version": __version__,
-        "engine": ENGINE,
-        "provenance": json.dumps(told),
-    }
+    beside = _beside(asked.regimens, people, status, asked.ends)
+    return build(outputs, {**axes, **everyone}, beside, shown, attrs)
 
 
 def _beside(
@@ -289,41 +229,3 @@ def _beside(
         "dose_time": dose_time,
         "course_end": np.array([ends[name] for name in regimens]),
     }
-
-
-def _failure(
-    status: np.ndarray,
-    regimens: Mapping[str, Regimen],
-    people: Cohort,
-    model: Model,
-    values: Mapping[str, Any],
-) -> SolveError:
-    """One sentence for all failed rows: how many, why, and the first of them with their parameters."""
-    rows = np.argwhere(status)
-    code = Status(int(status[tuple(rows[0])]))
-    seen: dict[int, str] = {}
-    entries: dict[str, Any] = {**model.covariates, **model.parameters}
-    for regimen_at, _, _, subject in rows:
-        if int(subject) not in seen and len(seen) < SHOWN_FAILURES:
-            own = ", ".join(
-                f"{name} {np.broadcast_to(values[name], (len(people),))[subject] / entry.to_coherent:.4g}"
-                + (f" {entry.unit}" if entry.unit != "1" else "")
-                for name, entry in entries.items()
-            )
-            name = list(regimens)[regimen_at]
-            seen[int(subject)] = f"subject {people.subject[subject]}, regimen '{name}': {own}"
-    lines = "\n  ".join(seen.values())
-    return SolveError(
-        f"{len(rows)} of {status.size} rows could not be solved: {STATUS[code].sentence}\n  {lines}",
-        place="simulate",
-        advice=f"{STATUS[code].advice}\non_failure='mark' keeps the other rows",
-    )
-
-
-def _too_large(schedules: int, outputs: int, people: int, times: int) -> InputError:
-    size = 8 * schedules * outputs * people * times / 2**30
-    return InputError(
-        f"{schedules} combinations x {outputs} outputs x {people:,} subjects x {times:,} times take {size:,.1f} GiB",
-        place="simulate",
-        advice="there is not so much memory: give fewer times, or fewer subjects at once",
-    )

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +23,7 @@ def solve(
     """Levels (schedule, output, subject, time) in the outputs' units, and status (schedule, subject)."""
     infused = sorted({int(state) for plan in schedules for state in plan.infused})
     subjects = len(schedules[0].taken)
-    system = _system(compiled, covariates, infused, subjects=subjects)
+    system = system_of(compiled, covariates, infused, count=subjects)
     begins = bool(system.initial.any())
     courses = [_course(plan, infused, compiled, begins=begins) for plan in schedules]
     usable = [np.where(system.solvable, _dose_status(course), Status.BAD_PARAMETER) for course in courses]
@@ -40,7 +39,10 @@ def solve(
 
 
 def _doubtful(system: System, course: Course) -> np.ndarray:
-    """Subjects whose levels could leave the range of numbers, for no compartment ever holds more than all doses."""
+    """Subjects whose levels could leave the range of numbers.
+
+    No compartment ever holds more than there was at time zero, and all doses.
+    """
     with np.errstate(all="ignore"):
         doses = course.amount.max(axis=1) * len(course.time)
         held = doses + system.initial.sum(axis=1)
@@ -85,25 +87,8 @@ def in_threads(
             list(pool.map(work, tasks))
 
 
-def _system(compiled: Compiled, covariates: Values, infused: Sequence[int], *, subjects: int) -> System:
-    """Systems of all subjects, and which of them are fit to be solved."""
-    given = matrices(compiled, covariates, count=subjects)
-    wide = widened(given, infused)
-    return System(wide.rates, wide.losses, wide.weights, wide.initial, given.sound)
-
-
-class Matrices(NamedTuple):
-    """A linear model for sets of values, in hours and mg."""
-
-    rates: np.ndarray  # (set, n, n) the state matrix [1/h]; (set, n * n) when widened
-    losses: np.ndarray  # (set, n) what leaves the body [1/h]; -1: the state is the rate of an infusion
-    weights: np.ndarray  # (output, set, n)
-    initial: np.ndarray  # (set, n) [mg]
-    sound: np.ndarray  # (set,) can it be solved?
-
-
-def matrices(compiled: Compiled, covariates: Values, *, count: int) -> Matrices:
-    """The model for each set of covariates."""
+def system_of(compiled: Compiled, covariates: Values, infused: Sequence[int], *, count: int) -> System:
+    """The model for each of ``count`` sets of covariates, with a state for the rate of each infused compartment."""
     with np.errstate(all="ignore"):  # what overflows is told by its status
         values = compiled.parameters(covariates)
         rates, losses, weights = compiled.system(values, subjects=count)
@@ -116,23 +101,17 @@ def matrices(compiled: Compiled, covariates: Values, *, count: int) -> Matrices:
             & (losses >= 0).all(axis=1)
             & (np.isfinite(initial) & (initial >= 0)).all(axis=1)
         )
-    return Matrices(rates, losses, weights, initial, sound)
-
-
-def widened(given: Matrices, infused: Sequence[int]) -> Matrices:
-    """The same with a state for the rate of each infused one."""
-    count, n = given.initial.shape
-    more = len(infused)
+    n, more = rates.shape[1], len(infused)
     wide = np.zeros((count, n + more, n + more))
-    wide[:, :n, :n] = given.rates
+    wide[:, :n, :n] = rates
     for k, state in enumerate(infused):
         wide[:, state, n + k] = 1.0
-    return Matrices(
+    return System(
         wide.reshape(count, -1),
-        np.concatenate([given.losses, np.full((count, more), -1.0)], axis=1),
-        np.concatenate([given.weights, np.zeros((*given.weights.shape[:2], more))], axis=2),
-        np.concatenate([given.initial, np.zeros((count, more))], axis=1),
-        given.sound,
+        np.concatenate([losses, np.full((count, more), -1.0)], axis=1),
+        np.concatenate([weights, np.zeros((*weights.shape[:2], more))], axis=2),
+        np.concatenate([initial, np.zeros((count, more))], axis=1),
+        sound,
     )
 
 

@@ -12,8 +12,8 @@ from doseline.errors import Status
 from doseline.events import Events, Sets
 from doseline.kernels.agenda import ENTRY, TABLE, list_doses
 from doseline.kernels.program import Grid
-from doseline.kernels.walk import SOLVED, UNBOUNDED, UNSETTLED, Systems, blank_work, walk_records
-from doseline.solve import BLOCKS_A_THREAD, in_threads, matrices, widened
+from doseline.kernels.walk import SOLVED, UNBOUNDED, UNFIT, UNSETTLED, Systems, blank_work, walk_records
+from doseline.solve import BLOCKS_A_THREAD, in_threads, system_of
 from doseline.times import even_step
 
 ENDED = {SOLVED: Status.OK, UNSETTLED: Status.NO_STEADY_STATE, UNBOUNDED: Status.NOT_FINITE}
@@ -27,27 +27,23 @@ def solve_events(
     Levels are (plan, output, observation), or (plan, output, subject, time) where ``times`` are given.
     """
     infused = sorted({int(state) for plan in plans for state in plan.infused})
-    given = matrices(compiled, sets.values, count=sets.count)
-    wide = widened(given, infused)
-    systems = Systems(wide.rates, wide.losses, wide.weights, wide.initial, len(compiled.states))
-    tables = [_table(plan, sets, infused, compiled, observed=times is None) for plan in plans]
-    status = np.stack([_fit(plan, sets, given.sound) for plan in plans])
+    system = system_of(compiled, sets.values, infused, count=sets.count)
+    systems = Systems(*system[:4], len(compiled.states))
+    tables = [_table(plan, sets, systems, infused, observed=times is None) for plan in plans]
+    status = np.stack([_fit(plan, sets, system.solvable) for plan in plans])
     subjects = len(plans[0].first) - 1
     grid = Grid(np.empty(0), 0.0) if times is None else Grid(times, even_step(times))
     shape = (1, int((plans[0].evid == 0).sum())) if times is None else (subjects, len(times))
-    levels = np.empty((len(plans), wide.weights.shape[0], *shape))
-    ended = np.full(status.shape, SOLVED, dtype=np.int64)
-    size = np.zeros(systems.initial.shape[1])
+    levels = np.empty((len(plans), systems.weights.shape[0], *shape))
+    ended = np.where(status == Status.OK, SOLVED, UNFIT)
+    states = systems.initial.shape[1]
     entries = [_entries(plan) for plan in plans]
 
     def work(task: tuple[int, int]) -> None:
         position, block = task
         span = (int(cuts[block]), int(cuts[block + 1]))
-        room = blank_work(len(size), int(entries[position][span[0] : span[1]].max(initial=0)))
-        able = status[position] == Status.OK
-        walk_records(
-            span, able, first, tables[position], systems, grid, room, levels[position], ended[position], size
-        )
+        room = blank_work(states, int(entries[position][span[0] : span[1]].max(initial=0)))
+        walk_records(span, first, tables[position], systems, grid, room, levels[position], ended[position])
 
     first = np.ascontiguousarray(plans[0].first, dtype=np.int64)
     cuts = _cuts(first, threads * BLOCKS_A_THREAD)
@@ -59,36 +55,54 @@ def solve_events(
 
 
 def doses_of(plan: Events) -> tuple[np.ndarray, np.ndarray]:
-    """Every dose that arrives, subject after subject: its record, and which dose of the record it is (0: the first)."""
-    table = _table(plan, Sets({}, 0, plan.evid, plan.evid), [], None, observed=False)
+    """Every dose that arrives, subject after subject: its record, and which dose of the record it is (0: the first).
+
+    Subjects with doses that are no numbers are left out.
+    """
+    able = np.logical_and.reduceat(_sound(plan), plan.first[:-1])
+    giving = plan.giving & np.repeat(able, np.diff(plan.first))
     early = np.zeros(len(plan.time))
-    train = (plan.steady > 0) & (plan.interval > 0)
+    train = giving & (plan.steady > 0)
     early[train] = np.ceil(plan.lag[train] / plan.interval[train])
-    room = int((_dosing(plan) * (plan.additional + 1 + early)).sum())
+    room = int((giving * (plan.additional + 1 + early)).sum())
     row, count = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-    agenda, held = np.empty(int(_entries(plan).max(initial=0)), ENTRY), np.zeros(1, dtype=np.int64)
-    found = list_doses(np.ascontiguousarray(plan.first, dtype=np.int64), table, agenda, held, row, count)
+    agenda, held = np.empty(int(_entries(plan)[able].max(initial=0)), ENTRY), np.zeros(1, dtype=np.int64)
+    first = np.ascontiguousarray(plan.first, dtype=np.int64)
+    found = list_doses(first, able, _columns(plan), agenda, held, row, count)
     return row[:found], count[:found]
 
 
-def _dosing(plan: Events) -> np.ndarray:
-    return np.isin(plan.evid, (1, 4)) & ~((plan.steady > 0) & (plan.interval == 0.0))
+def _columns(plan: Events) -> np.ndarray:
+    """What the agenda knows of the records; the columns about systems are left open."""
+    table = np.empty(len(plan.time), dtype=TABLE)
+    for name, values in (
+        ("time", plan.time),
+        ("evid", plan.evid),
+        ("target", plan.target),
+        ("turn", plan.turn),
+        ("amount", plan.amount),
+        ("rate", plan.rate),
+        ("duration", plan.duration),
+        ("lag", plan.lag),
+        ("interval", plan.interval),
+        ("additional", plan.additional),
+        ("steady", plan.steady),
+    ):
+        table[name] = values
+    return table
 
 
 def _table(
-    plan: Events, sets: Sets, infused: Sequence[int], compiled: Compiled | None, *, observed: bool
+    plan: Events, sets: Sets, systems: Systems, infused: Sequence[int], *, observed: bool
 ) -> np.ndarray:
     """Events for the kernels: the k-th infused state gets its rate from the k-th state behind the compartments."""
-    n = len(compiled.states) if compiled else 0
-    inflow = np.full(len(plan.time), -1)
+    table = _columns(plan)
+    table["inflow"] = -1
     for k, state in enumerate(infused):
-        inflow[plan.place == state] = n + k
-    table = np.empty(len(plan.time), dtype=TABLE)
-    for name in TABLE.names or ():
-        if hasattr(plan, name):
-            table[name] = getattr(plan, name)
-    table["inflow"], table["stretch"], table["own"] = inflow, sets.stretch, sets.own
-    table["slot"] = np.where(observed & (plan.evid == 0), np.cumsum(plan.evid == 0) - 1, -1)
+        table["inflow"][plan.target == state] = systems.compartments + k
+    table["stretch"], table["own"] = sets.stretch, sets.own
+    seen = plan.evid == 0
+    table["slot"] = np.where(seen, np.cumsum(seen) - 1, -1) if observed else -1
     return table
 
 
@@ -96,22 +110,27 @@ def _fit(plan: Events, sets: Sets, sound: np.ndarray) -> np.ndarray:
     """Status (subject,) of what is given: systems that are sound, doses that are numbers."""
     starts = plan.first[:-1]
     systems = np.logical_and.reduceat(sound[sets.own] & sound[sets.stretch], starts)
-    fit = np.ones(len(plan.time), dtype=bool)
-    for values in (plan.amount, plan.rate, plan.length, plan.lag, plan.F):
-        fit &= np.isfinite(values) & (values >= 0.0)
-    doses = np.logical_and.reduceat(fit, starts)
+    doses = np.logical_and.reduceat(_sound(plan), starts)
     return np.where(systems, np.where(doses, Status.OK, Status.BAD_DOSE), Status.BAD_PARAMETER).astype(
         np.int8
     )
 
 
+def _sound(plan: Events) -> np.ndarray:
+    """Which records have numbers, and none below zero."""
+    fit = np.ones(len(plan.time), dtype=bool)
+    for values in (plan.amount, plan.rate, plan.duration, plan.lag, plan.F):
+        fit &= np.isfinite(values) & (values >= 0.0)
+    return fit
+
+
 def _entries(plan: Events) -> np.ndarray:
     """How many entries the agenda of each subject may have to hold."""
     with np.errstate(all="ignore"):
-        overlap = np.where(plan.interval > 0, np.floor(plan.length / plan.interval) + 3, 1)
+        overlap = np.where(plan.interval > 0, np.floor(plan.duration / plan.interval) + 3, 1)
     ends = np.where(plan.steady > 0, overlap, np.minimum(plan.additional + 1, overlap))
     most = np.where(np.isfinite(ends), ends, 0) * (plan.rate > 0) + 1
-    return np.add.reduceat(np.where(_dosing(plan), most, 0), plan.first[:-1])
+    return np.add.reduceat(np.where(plan.giving, most, 0), plan.first[:-1])
 
 
 def _cuts(first: np.ndarray, blocks: int) -> np.ndarray:

@@ -35,6 +35,7 @@ V = "V * WT / STD"
 [compartments]
 gut = { label = "x" }
 blood = { label = "x" }
+urine = { label = "x" }
 [flows]
 "gut -> blood" = "KA"
 "blood -> out" = "CL / V"
@@ -234,9 +235,19 @@ def test_replay_also_from_a_file(times, columns, tmp_path):
 
 def test_replay_of_a_part():
     levels = dl.simulate(MODEL, read(), times="1 h", meal=["fed", "fasted"])
+    np.testing.assert_array_equal(dl.replay(levels.isel(time=1))["plasma"], levels["plasma"].isel(time=1))
+    alone = dl.simulate(MODEL, one())
+    np.testing.assert_array_equal(
+        dl.replay(alone.isel(record=0))["plasma"].squeeze(), alone["plasma"].squeeze()
+    )
     fed = dl.replay(levels.sel(meal=["fed"], subject=["bob"]))
     np.testing.assert_array_equal(fed["plasma"], levels["plasma"].sel(meal=["fed"], subject=["bob"]))
     ragged = dl.simulate(MODEL, read())
+    with pytest.raises(InputError) as caught:
+        dl.replay(ragged.drop_vars("event_AMT"))
+    assert str(caught.value) == (
+        "levels: 'event_AMT' is missing\n  give the whole Dataset, as dl.simulate made it, and cut the result"
+    )
     with pytest.raises(InputError) as caught:
         dl.replay(ragged.isel(record=[0]))
     assert str(caught.value) == (
@@ -287,35 +298,80 @@ def test_dose_log_of_regimens():
     assert drip[["rate (mg/h)", "duration (h)", "compartment"]].to_numpy().tolist() == [[25, 4, "blood"]] * 2
 
 
+def test_dose_log_of_a_part():
+    people = dl.cohort(WT=[60, 80], subject=["ann", "bob"])
+    courses = {"low": "20 mg once", "high": "40 mg once"}
+    levels = dl.simulate(MODEL, courses, people, times="6 h", meal=["fed", "fasted"])
+    cut = dl.dose_log(levels.sel(regimen=["high"], meal="fed", subject=["bob"]))
+    assert cut[["regimen", "subject", "amount (mg)", "F"]].to_numpy().tolist() == [["high", "bob", 40, 1]]
+    assert "meal" not in cut
+
+
+def test_dose_log_tells_the_meal_of_the_dose_from_that_of_the_sweep():
+    """A dose that names its meal is in every row of the sweep, with its own meal."""
+    levels = dl.simulate(MODEL, read(MEAL=["", "", "", "fed", ""]), meal=["fasted", "fed"])
+    log = dl.dose_log(levels)
+    swallowed = log[log["subject"] == "bob"]
+    assert swallowed[["meal", "dose meal", "F"]].to_numpy().tolist() == [
+        ["fasted", "fed", 1],
+        ["fed", "fed", 1],
+    ]
+    course = dl.simulate(MODEL, "40 mg once fed", dl.cohort(WT=[70]), meal=["fasted", "fed"], times="6 h")
+    assert dl.dose_log(course)["dose meal"].tolist() == ["fed", "fed"]
+
+
+def test_dose_log_leaves_out_subjects_whose_doses_are_no_numbers():
+    """bob's F is below zero, so his infusions would be shorter than nothing; ann's 31 doses are there."""
+    table = read(
+        F=[0.5, 0.5, 0.5, -4, -4],
+        CMT=["gut", "", "", "gut", ""],
+        RATE=[0.5, 0, 0, 0.5, 0],
+        ADDL=[30, 0, 0, 30, 0],
+        II=[12, 0, 0, 12, 0],
+    )
+    levels = dl.simulate(MODEL, table, on_failure="mark")
+    assert levels["status"].values.tolist() == [0, 0, Status.BAD_DOSE]
+    assert dl.dose_log(levels)["subject"].value_counts().to_dict() == {"ann": 31}
+
+
 # ------------------------------------------------------------------ what is refused
 
 REFUSED = [
-    (one(CMT=[7, 0]), "records row 1: CMT = 7\n  drip has 1 gut, 2 blood"),
-    (one(EVID=[2, 0], AMT=[0, 0], CMT=[-3, 0]), "records row 1: CMT = -3\n  drip has 1 gut, 2 blood"),
-    (one(CMT=["blod", ""]), "records row 1: CMT = blod\n  did you mean 'blood'? compartments: gut, blood"),
+    (one(CMT=[7, 0]), "records row 1: CMT is 7\n  drip has 1 gut, 2 blood, 3 urine"),
+    (one(EVID=[2, 0], AMT=[0, 0], CMT=[-4, 0]), "records row 1: CMT is -4\n  drip has 1 gut, 2 blood, 3 urine"),
+    (one(CMT=["blod", ""]), "records row 1: CMT is 'blod'\n  did you mean 'blood'? compartments: gut, blood, urine"),
     (one(CMT=[1, 0], RATE=[-2, 0]),
-     "records row 1: RATE = -2 asks the model for a duration, and no route into 'gut' has a duration\n"
-     "  add duration = ... to [routes] of drip, or give RATE or DUR in the table"),
+     "records row 1: RATE is -2, which asks the model for a duration, and no route into 'gut' has a duration\n"
+     "  give RATE or DUR in the table, or use a model with duration = ... in such a route"),
     (one(ROUTE=["vein", ""], RATE=[-1, 0]),
-     "records row 1: RATE = -1 asks the model for a rate, and route 'vein' has no rate\n"
-     "  add rate = ... to [routes] of drip, or give RATE or DUR in the table"),
-    (one(ROUTE=["vain", ""]), "records row 1: ROUTE = vain\n  did you mean 'vein'? drip has: oral, push, vein, pump"),
+     "records row 1: RATE is -1, which asks the model for a rate, and route 'vein' has no rate\n"
+     "  give RATE or DUR in the table, or use a model with rate = ... in such a route"),
+    (one(ROUTE=["vain", ""]),
+     "records row 1: ROUTE is 'vain'\n  did you mean 'vein'? drip has: oral, push, vein, pump"),
     (one(ROUTE=["vein", ""], CMT=[1, 0]),
-     "records row 1: CMT = 1, and route 'vein' goes into 'blood'\n  leave one of them out"),
+     "records row 1: CMT is 1, and route 'vein' goes into 'blood'\n  leave one of them out"),
     (one(CMT=[2, 0], RATE=[-2, 0], D=[0, 0]),
-     "records row 1: RATE = -2, and the duration is not above 0 there\n"
+     "records row 1: RATE is -2, and the duration is not above 0 there\n"
      "  look at what the duration of the route is made of, or give RATE or DUR in the table"),
     (one(CMT=[2, 0], RATE=[-1, 0], R=[-5, -5]),
-     "records row 1: RATE = -1, and the rate is not above 0 there\n"
+     "records row 1: RATE is -1, and the rate is not above 0 there\n"
      "  look at what the rate of the route is made of, or give RATE or DUR in the table"),
     (one(CMT=[2, 0], DUR=[1e7, 0], ADDL=[2, 0], II=[1, 0]),
-     "records row 1: II = 1: more than 1,000,000 infusions would run at once\n  are the units right?"),
+     "records row 1: II is 1: more than 100,000 infusions would run at once\n  are the units right?"),
     (one(MEAL=["feed", ""]),
      "records row 1: unknown meal 'feed'\n  did you mean 'fed'? formulation 'capsule' of drip has: fasted, fed"),
     (dl.read_records({"TIME": [0, 1], "AMT": [1, 0]}),
      "records: there is no column WT\n  drip needs it: add WT, body weight, in kg"),
     (dl.read_records({"TIME": [0, 1], "AMT": [1, 0], "AGE": [1, 1]}),
      "records: there is no column WT, only AGE\n  drip needs it: add WT, body weight, in kg"),
+    (one(MEAL=["fed", ""], F=[0.3, 0.3]),
+     "records row 1: the table gives F, and so does the meal 'fed'\n"
+     "  leave the column out, or take a model in which meals do not set F"),
+    (one(CMT=[3, 0], MEAL=["fed", ""]),
+     "records row 1: CMT is 3, and no route goes into 'urine': a meal or formulation changes nothing\n"
+     "  leave CMT out for the model's first route, or leave MEAL and FORMULATION out"),
+    (dl.read_records({"TIME": [0, 1], "AMT": [1, 0], "WT": [70, 70], "CL/F": [1, 1]}),
+     "records: the column CL/F has a slash in its name\n  rename the column, or leave it out"),
     (one(plasma=[1, 2]),
      "records: the column plasma has a name that results use\n  rename the column, or leave it out"),
     (one(EVID=[1, 2]),
@@ -332,11 +388,12 @@ def test_refused(records, text):
 
 
 def test_ten_are_told_and_the_rest_is_counted():
-    wrong = dl.read_records({"TIME": range(40), "AMT": [1] * 40, "WT": [70] * 40, "CMT": [9] * 20 + [8] * 20})
+    cmt = [9] * 20 + [8] * 20
+    wrong = dl.read_records({"TIME": range(41), "AMT": [*[1] * 40, 0], "WT": [70] * 41, "CMT": [*cmt, 0]})
     with pytest.raises(RecordsError) as caught:
         dl.simulate(MODEL, wrong)
     lines = str(caught.value).splitlines()
-    assert lines[0] == "records row 1: CMT = 9"
+    assert lines[0] == "records row 1: CMT is 9"
     assert lines[-1] == "... and 30 more mistakes"
     assert len(lines) == 21
 
@@ -374,10 +431,10 @@ def test_what_cannot_be_solved_is_told_or_marked():
     assert str(caught.value) == (
         "simulate: 1 of 2 subjects could not be solved: "
         "a rate, an output factor or an initial amount is NaN or infinite, or one of rates and amounts is negative\n"
-        "  subject bob (records): WT 70 kg, KA 1 1/h, CL -5 L/h, V 50 L, STD 70 kg, F 0.5, LAG 1 h, D 2 h, R 25 mg/h, "
-        "BASE 0 mg\n"
+        "  subject bob, at its first record: WT 70 kg, KA 1 1/h, CL -5 L/h, V 50 L, STD 70 kg, F 0.5, LAG 1 h, D 2 h, "
+        "R 25 mg/h, BASE 0 mg\n"
         "  look at this subject's covariates and parameters: a volume of zero, a weight out of range?\n"
-        "  on_failure='mark' keeps the others"
+        "  on_failure='mark' keeps the other subjects"
     )
     marked = dl.simulate(MODEL, sick, on_failure="mark")
     assert marked["status"].values.tolist() == [0, 0, Status.BAD_PARAMETER]
@@ -385,6 +442,40 @@ def test_what_cannot_be_solved_is_told_or_marked():
     assert np.isnan(marked["plasma"][2])
     lagging = dl.simulate(MODEL, read(LAG=[1, 1, 1, -1, -1]), on_failure="mark", times="1 h")
     assert lagging["status"].values.tolist() == [0, Status.BAD_DOSE]
+
+
+def test_what_the_model_gives_in_vain_is_a_status_where_rows_are_marked():
+    """A rate of 0, or one that is no number, spoils its own subject only, and is never a bolus."""
+    for rate in (0, -5):
+        table = read(RATE=[-1, 0, 0, 0, 0], R=[rate] * 3 + [25] * 2)
+        marked = dl.simulate(MODEL, table, on_failure="mark")
+        assert marked["status"].values.tolist() == [Status.BAD_DOSE, Status.BAD_DOSE, 0]
+    rooted = read_model(TEXT.replace('rate = "R"', 'rate = "R * sqrt(STD / WT - BASE / BASE)"'), place="drip")
+    unknown = dl.simulate(rooted, read(RATE=[-1, 0, 0, 0, 0]), on_failure="mark")
+    assert unknown["status"].values.tolist() == [Status.BAD_DOSE, Status.BAD_DOSE, 0]
+    held = one(AMT=[0, 0], RATE=[-1, 0], SS=[1, 0], CMT=[2, 0])
+    assert dl.simulate(rooted, held, on_failure="mark")["status"].values.tolist() == [Status.BAD_DOSE]
+
+
+def test_rows_are_counted_as_rows_where_meals_are_swept():
+    with pytest.raises(SolveError, match="simulate: 2 of 4 rows could not be solved"):
+        dl.simulate(MODEL, read(CL=[5, 5, 5, -5, -5]), meal=["fed", "fasted"])
+
+
+@pytest.mark.parametrize(
+    ("times", "sizes"), [(None, "3 observations"), ("1 h", "2 subjects x 5 times")], ids=["records", "grid"]
+)
+def test_what_does_not_fit_into_memory_is_told(times, sizes, monkeypatch):
+    def refuse(*arguments, **how):
+        raise MemoryError
+
+    monkeypatch.setattr("doseline.event_levels.solve_events", refuse)
+    with pytest.raises(InputError) as caught:
+        dl.simulate(MODEL, read(), times=times, meal=["fed", "fasted"])
+    assert str(caught.value) == (
+        f"simulate: 2 combinations x 1 outputs x {sizes} take 0.0 GiB\n"
+        "  there is not so much memory: give fewer times, or fewer subjects at once"
+    )
 
 
 def test_no_steady_state():
@@ -416,6 +507,14 @@ def test_a_weight_out_of_range_is_noted():
     assert str(caught[0].message) == (
         "1 of 1 subjects have WT outside 30 to 120 kg, for which drip is meant (the first: 130 kg)"
     )
+    assert caught[0].filename == __file__
+
+
+def test_replay_notes_to_its_caller():
+    with pytest.warns(UserWarning, match="doses with RATE"):
+        levels = dl.simulate(MODEL, one(ROUTE=["vein", ""]))
+    with pytest.warns(UserWarning, match="doses with RATE") as caught:
+        dl.replay(levels)
     assert caught[0].filename == __file__
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from doseline.dosing import record_checks
-from doseline.dosing.mistakes import MOST_TOLD
-from doseline.dosing.reading import read_records
+from doseline.dosing.record_mistakes import MOST_TOLD
+from doseline.dosing.record_reading import read_records
 from doseline.errors import InputError, RecordsError, UnitError
 
 NUMBER = "expected a number, or . where there is none"

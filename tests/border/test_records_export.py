@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from doseline.dosing.reading import read_records
+from doseline.dosing.record_reading import read_records
 from doseline.dosing.regimen import Block, Dose, Regimen, regimen
 from doseline.errors import InputError, ResultError
 from doseline.model.read import load_model, read_model
@@ -210,11 +210,17 @@ def test_a_record_for_each_dose_of_a_pattern():
 
 
 def test_observations_follow_the_doses_at_their_time():
-    records = regimen("10 mg every 12 h x 2").to_records(times=[12, 0, 0.5])
+    records = regimen("10 mg every 12 h x 2").to_records(times=[0, 0.5, 12])
     np.testing.assert_array_equal(records.time, [0, 0, 0.5, 12])
     np.testing.assert_array_equal(records.evid, [1, 0, 0, 0])
     np.testing.assert_array_equal(records.mdv, [1, 0, 0, 0])
     np.testing.assert_array_equal(records.line, [1, 2, 3, 4])
+
+
+def test_observations_at_a_step_reach_to_the_end_of_the_course():
+    """As in `simulate`: 2 doses every 12 h are a course of 24 h."""
+    records = regimen("10 mg every 12 h x 2").to_records(times="6 h")
+    np.testing.assert_array_equal(records.time[records.evid == 0], [0, 6, 12, 18, 24])
 
 
 def test_until_drops_records_of_those_who_stop_before():
@@ -304,17 +310,19 @@ def test_a_model_by_name():
         (
             "5 mg once",
             {"times": [0, NAN]},
-            "to_records times: found [0, nan]\n  give finite numbers of hours, as in [0, 1, 8]",
+            "times: found nan at position 1\n  expected finite numbers in h",
         ),
         (
             "5 mg once",
-            {"times": "1 h"},
-            "to_records times: found '1 h'\n  give finite numbers of hours, as in [0, 1, 8]",
+            {"times": [12, 0]},
+            "times: 12 h is followed by 0 h (positions 0 and 1)\n"
+            "  give every time once, in ascending order: np.unique(times) does it",
         ),
         (
             "5 mg once",
             {"times": [[1]]},
-            "to_records times: found [[1]]\n  give finite numbers of hours, as in [0, 1, 8]",
+            "times: found an array of shape (1, 1)\n"
+            "  give a step such as '2 h', a step and an end such as '0.5 h for 72 h', or an array of hours",
         ),
     ],
 )

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import doseline as dl
-from doseline.dosing.reading import read_records
+from doseline.dosing.record_reading import read_records
 
 NAN = float("nan")
 
@@ -92,7 +92,7 @@ def test_names_in_any_case(tmp_path, names):
     records = from_text(tmp_path, f"{','.join(names)},Wt,age\n1,0,5,70,30\n")
     assert records.amount[0] == 5
     assert list(records.covariates) == ["Wt", "age"]  # as they stand in the table
-    assert records.units == {"Wt": None, "age": None}  # only WT and AGE have units that the field agrees on
+    assert records.units == {"Wt": "kg", "age": "year"}  # whatever their case
 
 
 @pytest.mark.parametrize("gap", [".", "", " ", "NA", "NaN", " . "])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doseline.dosing.reading import read_records
+from doseline.dosing.record_reading import read_records
 
 quick = settings(max_examples=60, deadline=None)
 

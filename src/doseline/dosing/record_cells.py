@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from doseline.dosing.columns import Column, Texts, numbers_in
-from doseline.dosing.mistakes import Mistakes, shown
 from doseline.dosing.record_checks import EVENT_NUMBERS
+from doseline.dosing.record_columns import Column, Texts, numbers_in
+from doseline.dosing.record_mistakes import Mistakes, shown
 
 _MOST_COMPARTMENTS = 1_000_000
 

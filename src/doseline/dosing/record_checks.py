@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-from doseline.dosing.columns import Column
-from doseline.dosing.mistakes import Mistakes, shown
+from doseline.dosing.record_columns import Column
+from doseline.dosing.record_mistakes import Mistakes, shown
 
 _CLOCK = re.compile(r"'\d{1,2}:")
 MOST_ADDITIONAL = 1_000_000

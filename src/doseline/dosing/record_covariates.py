@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from doseline.dosing.columns import Column, Texts, converted, numbers_in
-from doseline.dosing.mistakes import Mistakes, shown
+from doseline.dosing.record_columns import Column, Texts, converted, numbers_in
+from doseline.dosing.record_mistakes import Mistakes, shown
 from doseline.dosing.records import MODES
 from doseline.errors import InputError, did_you_mean
 from doseline.units import STANDARD_UNITS, parse_unit
@@ -31,7 +31,7 @@ def read_covariates(
     """
     found = Covariates({}, {}, [])
     for name, column in others.items():
-        standard, own = STANDARD_UNITS.get(name), units.get(name)
+        standard, own = STANDARD_UNITS.get(name.upper()), units.get(name)
         place = f'units["{name}"]'
         unit = None if own is None else parse_unit(own, place=place)
         if not _is_covariate(column, expected=standard is not None or own is not None):
@@ -61,7 +61,7 @@ def _refuse_values(
 ) -> None:
     """Infinite values, and those not above zero where the field agrees that there are none."""
     wrong, what = np.isinf(numbers), "a finite number"
-    if name in STANDARD_UNITS:
+    if name.upper() in STANDARD_UNITS:
         wrong, what = wrong | (numbers <= 0), f"a value above 0 [{unit}]"
     mistakes.add(wrong, lambda row: (f"{name} is {shown(column, row)}", f"expected {what}"))
 

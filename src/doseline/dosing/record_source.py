@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from doseline.dosing.columns import MISSING, Column, as_column
+from doseline.dosing.record_columns import MISSING, Column, as_column
 from doseline.dosing.records import PARQUET
 from doseline.errors import InputError, RecordsError
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from doseline.dosing.columns import Column, Texts, converted, numbers_in
-from doseline.dosing.mistakes import DECIMAL_COMMA, Mistakes, no_number, shown
+from doseline.dosing.record_columns import Column, Texts, converted, numbers_in
+from doseline.dosing.record_mistakes import DECIMAL_COMMA, Mistakes, no_number, shown
 from doseline.errors import InputError
 
 _HOUR = 3_600_000_000

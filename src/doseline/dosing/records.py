@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from doseline.errors import ResultError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +17,8 @@ MODES = ("nocb", "locf")
 CHOICES = ("route", "formulation", "meal")
 """What a dose may name, and the model settles where it does not."""
 
+ALWAYS = ("ID", "TIME", "EVID", "AMT", "CMT", "MDV")
+"""Columns of a frame that are there even where they say nothing."""
 PARQUET = (".parquet", ".pq")
 """How the names of Parquet files end."""
 
@@ -79,13 +83,33 @@ class Records:
         ID, TIME, EVID, AMT, CMT and MDV always, others where they say something; covariates in their own units.
         `read_records` gives equal records back from it, given the same ``modes`` and the units that are no standard.
 
-        >>> from doseline.dosing.reading import read_records
+        >>> from doseline.dosing.record_reading import read_records
         >>> list(read_records({"TIME": [0, 1], "AMT": [100, 0], "RATE": [50, 0]}).to_frame())
         ['ID', 'TIME', 'EVID', 'AMT', 'RATE', 'CMT', 'MDV']
         """
-        from doseline.dosing.record_frame import frame_of  # pandas takes half a second to import
+        import pandas as pd
 
-        return frame_of(self)
+        compartment = self.compartment
+        columns: dict[str, Any] = {
+            "ID": np.repeat(self.subject, np.diff(self.first)),
+            "TIME": self.time,
+            "EVID": self.evid,
+            "AMT": self.amount,
+            "RATE": self.rate,
+            "DUR": self.duration,
+            "II": self.interval,
+            "ADDL": self.additional,
+            "SS": self.steady,
+            "CMT": compartment.astype(object) if compartment.dtype.kind == "U" else compartment,
+            "MDV": self.mdv,
+        }
+        kept = {name: column for name, column in columns.items() if name in ALWAYS or column.any()}
+        if self.dv is not None:
+            kept["DV"] = self.dv
+        for name, choice in self.choices.items():
+            if (choice != "").any():
+                kept[name.upper()] = choice.astype(object)
+        return pd.DataFrame(kept | dict(self.covariates))
 
     def to_csv(self, path: str | Path) -> None:
         """Write the frame of `to_frame` to a CSV file, with every digit; a file that is there is replaced.
@@ -94,9 +118,19 @@ class Records:
         ------
         ResultError : the file cannot be written.
         """
-        from doseline.dosing.record_frame import write_csv
-
-        write_csv(self, Path(path))
+        path = Path(path)
+        if not path.parent.is_dir():
+            raise ResultError(
+                "no such folder", place=str(path.parent), advice=f"make it before writing {path.name}"
+            )
+        try:
+            self.to_frame().to_csv(path, index=False, na_rep=".", encoding="utf-8", lineterminator="\n")
+        except OSError as error:
+            raise ResultError(
+                f"cannot be written: {error.strerror}",
+                place=str(path),
+                advice="look at its permissions, and at the space that is left",
+            ) from error
 
 
 def place_of(name: str, line: int) -> str:

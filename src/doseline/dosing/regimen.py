@@ -95,6 +95,13 @@ class Regimen:
         return self.blocks[-1].until
 
     @property
+    def sized(self) -> list[tuple[Dose | Target, str]]:
+        """The doses, and the target, that follow a body size, and which."""
+        each: list[Dose | Target] = [dose for block in self.blocks for _, dose in block.pattern]
+        each += [self.until] if self.until else []
+        return [(one, one.per) for one in each if one.per is not None]
+
+    @property
     def count(self) -> int:
         """Number of doses; with `until`, the most anyone takes."""
         return sum(block.count for block in self.blocks)

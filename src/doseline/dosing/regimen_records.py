@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from doseline.dosing.amounts import SIZES
-from doseline.dosing.dose import Dose, Target
+from doseline.dosing.dose import Dose
 from doseline.dosing.record_checks import MOST_ADDITIONAL
 from doseline.dosing.records import CHOICES, MODES, Records
 from doseline.dosing.regimen import Regimen
 from doseline.errors import InputError, did_you_mean
 from doseline.model.read import load_model
 from doseline.model.spec import Model, Route
-from doseline.units import factor
+from doseline.times import read_times
 
 PLACE = "to_records"
 
@@ -44,9 +44,9 @@ def records_of_regimen(regimen: Regimen, cohort: Any, *, model: Any, times: Any)
     subject = np.array([1]) if cohort is None else cohort.subject
     covariates: Mapping[str, np.ndarray] = {} if cohort is None else cohort.covariates
     units: Mapping[str, str | None] = {} if cohort is None else cohort.units
-    sizes = _sizes(regimen, cohort, covariates, units)
+    sizes = _sizes(regimen, cohort)
     lines = _lines(regimen, sizes, len(subject))
-    seen = _observed(times)
+    seen = np.empty(0) if times is None else read_times(times, end=regimen.length)
     at = np.concatenate([[line.time for line in lines], seen])
     order = np.argsort(at, kind="stable")  # doses stand before the observations at their time
     shape = (len(at), len(subject))
@@ -124,9 +124,7 @@ def _entry(dose: Dose, amount: np.ndarray | float, model: Model | None) -> Entry
     route: Route = model.routes[name]
     into = list(model.compartments).index(route.into) + 1
     if not duration:
-        code = (
-            -2.0 if route.duration is not None else -1.0 if getattr(route, "rate", None) is not None else 0.0
-        )
+        code = -2.0 if route.duration is not None else -1.0 if route.rate is not None else 0.0
         return Entry(into, np.array(code), 0.0)
     if route.bioavailability is None:
         return Entry(into, np.asarray(amount) / duration, 0.0)
@@ -134,37 +132,14 @@ def _entry(dose: Dose, amount: np.ndarray | float, model: Model | None) -> Entry
     return Entry(into, np.zeros(()), duration)
 
 
-def _sizes(
-    regimen: Regimen, cohort: Any, covariates: Mapping[str, np.ndarray], units: Mapping[str, str | None]
-) -> dict[str, np.ndarray]:
+def _sizes(regimen: Regimen, cohort: Any) -> dict[str, np.ndarray]:
     """Body weight [kg] and surface [m2], as far as the cohort has them; those that doses follow must be there."""
-    given: list[Dose | Target] = [dose for block in regimen.blocks for _, dose in block.pattern]
-    for each in [*given, *([regimen.until] if regimen.until else [])]:
-        if each.per is not None and each.per not in covariates:
+    known = {} if cohort is None else cohort.covariates
+    for each, per in regimen.sized:
+        if per not in known:
             raise InputError(
-                f"'{each}' needs {each.per}, and {'there is no cohort' if cohort is None else 'the cohort has none'}",
+                f"'{each}' needs {per}, and {'there is no cohort' if cohort is None else 'the cohort has none'}",
                 place=PLACE,
-                advice=f"give a cohort with {each.per} (in {SIZES[each.per]}), as in dl.cohort({each.per}=[...])",
+                advice=f"give a cohort with {per} (in {SIZES[per]}), as in dl.cohort({per}=[...])",
             )
-    return {
-        name: covariates[name] * factor(units.get(name) or unit, unit, place=f"cohort {name}")
-        for name, unit in SIZES.items()
-        if name in covariates
-    }
-
-
-def _observed(times: Any) -> np.ndarray:
-    """Times of observations [h], ascending."""
-    if times is None:
-        return np.empty(0)
-    try:
-        hours = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    except (TypeError, ValueError):
-        hours = np.array([np.nan])
-    if hours.ndim > 1 or not np.isfinite(hours).all():
-        raise InputError(
-            f"found {times!r:.60}",
-            place=f"{PLACE} times",
-            advice="give finite numbers of hours, as in [0, 1, 8]",
-        )
-    return np.sort(hours)
+    return {name: cohort.values(name, unit) for name, unit in SIZES.items() if name in known}

@@ -10,8 +10,8 @@ in which nothing is negative. So an interval that never comes again costs some `
 term, where a propagator of its own would cost ``n^3``.
 
 All numbers of a thread stand in the rows of one array ``w`` (`ROWS`, n * n), whose names are below: each array that is
-handed from function to function is counted in and out, which costs more than the arithmetic. ``size`` is an array of
-length n here and not a tuple: the same code serves all numbers of states, and is as fast.
+handed from function to function is counted in and out, which costs more than the arithmetic. ``size`` is any array
+of length n here and not a tuple: the same code serves all numbers of states, and is as fast.
 """
 
 import math
@@ -42,8 +42,8 @@ ROWS = RUNG + RUNGS
 
 REACH = 0.0625
 """In the lowest rung's step at most this many of the fastest losses happen: the series has some eight terms."""
-LEFT_OUT = 1e-18
-"""The series ends where a term is this fraction of what it adds up to."""
+LEFT_OUT = 1e-17
+"""The series ends where a term is this fraction of what it adds up to, in every state."""
 MOST_TERMS = 60
 
 
@@ -117,7 +117,8 @@ def move(w, row, t, compartments, size):
         going = True
         while going:
             share = rest / k
-            added, held = 0.0, 0.0
+            # what flows through all compartments needs as many terms to come to the last of them
+            going = k < n
             for i in range(n):
                 moved = 0.0
                 for j in range(n):
@@ -126,11 +127,10 @@ def move(w, row, t, compartments, size):
             for i in range(n):
                 w[TERM, i] = w[FOLLOWING, i]
                 w[TOTAL, i] += w[TERM, i]
-                added += w[TERM, i]
-                held += w[TOTAL, i]
+                # each by itself, for traces have digits too; false for NaN
+                going = going or w[TERM, i] > LEFT_OUT * w[TOTAL, i]
             k += 1
-            # false for NaN too
-            going = added > LEFT_OUT * held and k < MOST_TERMS
+            going = going and k < MOST_TERMS
         decay = math.exp(-w[PACE, 0] * rest)
         for i in range(compartments):
             w[row, i] = w[TOTAL, i] * decay

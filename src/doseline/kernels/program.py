@@ -20,6 +20,8 @@ SEARCHED = 64
 
 SAME = 1e-12
 """Times closer than this fraction of them are the same time: 90 * 0.7 h is 63 h, and 8 h + 0.6 h is 8.6 h."""
+ROUNDED = 1e-15
+"""Points of a grid may be off by this fraction of its largest time, also near zero: -1 h + 10 * 0.1 h is -2e-16 h."""
 
 
 class Course(NamedTuple):
@@ -138,7 +140,7 @@ def points_before(grid, first, nominal, delay):
     A point at the very time of an input belongs to what follows it: grids show the level after the dose.
     """
     time, last = grid.time, grid.time.shape[0]
-    before = -SAME * (nominal + delay)
+    before = -SAME * (nominal + delay) - ROUNDED * max(abs(time[0]), abs(time[last - 1]))
     k = first
     if grid.step > 0.0:
         k = max(first, int(min(max((nominal + delay - time[0]) / grid.step, 0.0), float(last))))

@@ -20,11 +20,11 @@ from doseline.kernels.propagator import propagator
 class Train(NamedTuple):
     """Equal doses without beginning, as they stand at one moment."""
 
-    place: int  # state that a bolus enters, or that the infusion flows into
+    target: int  # state that a bolus enters, or that the infusion flows into
     inflow: int  # state that holds the rate of the infusion
     amount: float  # of a bolus [mg]
     rate: float  # of an infusion [mg/h]; 0: a bolus
-    length: float  # of an infusion [h]
+    duration: float  # of an infusion [h]
     interval: float  # [h]
     since: float  # how long ago the last one arrived [h]; at most an interval
 
@@ -62,13 +62,13 @@ def eliminate(w, n):
 
 
 @kernel
-def balance(w, row, loss, rate, place, compartments, size):
-    """Solve for the amounts: ``row`` holds transfers (n * n), ``loss`` what leaves; an inflow ``rate`` into ``place``.
+def balance(w, row, loss, rate, target, compartments, size):
+    """Solve for the amounts: ``row`` holds transfers (n * n), ``loss`` what leaves; an inflow ``rate`` into ``target``.
 
     What enters is in the row ``TRAIN``, and so is the answer; no rate stays there.
     """
     n = len(size)
-    w[TRAIN, place] += rate
+    w[TRAIN, target] += rate
     for j in range(compartments):
         for i in range(compartments):
             w[HELD, i * compartments + j] = w[row, i * n + j]
@@ -81,20 +81,20 @@ def balance(w, row, loss, rate, place, compartments, size):
 
 
 @kernel
-def hold_rate(w, place, rate, compartments, size):
+def hold_rate(w, target, rate, compartments, size):
     """Level at which a constant infusion settles, into the row ``TRAIN``; False where it never does."""
     n = len(size)
     for j in range(n):
         w[TRAIN, j] = 0.0
-    return balance(w, MATRIX, LOSS, rate, place, compartments, size)
+    return balance(w, MATRIX, LOSS, rate, target, compartments, size)
 
 
 @kernel
 def run_infusions(w, train, t, compartments, size):
     """Move the row ``TRAIN`` by ``t`` <= an interval from the arrival of an infusion on."""
-    whole = np.floor(train.length / train.interval * (1.0 + SAME))
-    rest = train.length - whole * train.interval
-    if rest < SAME * train.length:
+    whole = np.floor(train.duration / train.interval * (1.0 + SAME))
+    rest = train.duration - whole * train.interval
+    if rest < SAME * train.duration:
         rest = 0.0
     first = min(rest, t)
     for part in range(2):
@@ -115,10 +115,10 @@ def settle(w, train, compartments, size):
     if train.rate > 0.0:
         run_infusions(w, train, train.interval, compartments, size)
     else:
-        w[TRAIN, train.place] = train.amount
+        w[TRAIN, train.target] = train.amount
     # the stride of a grid is made again when it is needed
     propagator(w[MATRIX], w[LOSS], train.interval, w[STRIDE], w[SCRATCH : SCRATCH + 4], size)
-    settled = balance(w, STRIDE, SCRATCH + 2, 0.0, train.place, compartments, size)
+    settled = balance(w, STRIDE, SCRATCH + 2, 0.0, train.target, compartments, size)
     if train.rate > 0.0:
         run_infusions(w, train, train.since, compartments, size)
     else:

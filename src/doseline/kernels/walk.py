@@ -18,6 +18,7 @@ from doseline.kernels.agenda import (
     REPLACE,
     RESET,
     RESET_DOSE,
+    is_due,
     plan_row,
     since_last,
     take_off,
@@ -36,12 +37,12 @@ from doseline.kernels.ladder import (
     move,
     stand,
 )
-from doseline.kernels.program import SAME
+from doseline.kernels.program import ROUNDED, SAME
 from doseline.kernels.propagator import propagator
 from doseline.kernels.steady import Train, hold_rate, settle
 
-SOLVED, UNSETTLED, UNBOUNDED = 0, 1, 2
-"""How the walk of a subject ended: well, at a steady state that does not exist, or beyond all numbers."""
+SOLVED, UNSETTLED, UNBOUNDED, UNFIT = 0, 1, 2, 3
+"""How the walk of a subject ended: well, at a steady state that does not exist, beyond all numbers, or not begun."""
 COASTED = 64
 """Longest run of grid points reached by equal steps; then the state moves there at once, and rounding starts again."""
 
@@ -60,7 +61,9 @@ class Work(NamedTuple):
     """Memory of one thread."""
 
     w: np.ndarray  # numbers in named rows, see `ladder`
-    on: np.ndarray  # (n,) is the compartment switched on?
+    on: (
+        np.ndarray
+    )  # (n,) is the compartment switched on? Where the number of states is asked for, this is handed on
     running: np.ndarray  # (n,) how many infusions are behind each rate
     agenda: np.ndarray  # of `agenda.ENTRY`
     held: np.ndarray  # (1,) how many entries there are
@@ -76,9 +79,9 @@ def blank_work(n, entries):
 
 
 @kernel
-def face(system, systems, work, size):
+def face(system, systems, work):
     """Let the ladder stand on a system, without the compartments that are off."""
-    n, w = len(size), work.w
+    n, w = len(work.on), work.w
     for j in range(n):
         w[LOSS, j] = systems.losses[system, j] if work.on[j] else 0.0
         for i in range(n):
@@ -87,34 +90,34 @@ def face(system, systems, work, size):
             # what would go to a compartment that is off is lost
             if not work.on[i] and j < systems.compartments:
                 w[LOSS, j] += rate
-    stand(w, size)
+    stand(w, work.on)
     work.stands[0], work.stands[1] = system, 0
 
 
 @kernel
-def switch(work, place, on):
+def switch(work, target, on):
     """Switch a compartment on or off."""
-    if work.on[place] != on:
-        work.on[place] = on
+    if work.on[target] != on:
+        work.on[target] = on
         work.stands[0] = -1
 
 
 @kernel
-def begin(system, systems, work, size):
+def begin(system, systems, work):
     """Initial conditions: all compartments on, no infusion."""
-    for i in range(len(size)):
+    for i in range(len(work.on)):
         work.w[STATE, i] = systems.initial[system, i]
         work.running[i] = 0
         switch(work, i, True)
 
 
 @kernel
-def write_levels(w, row, weights, system, out, line, column, size):
+def write_levels(w, row, systems, system, out, line, column):
     """Outputs of the state in a row."""
     for o in range(out.shape[0]):
         total = 0.0
-        for i in range(len(size)):
-            total += weights[o, system, i] * w[row, i]
+        for i in range(systems.weights.shape[2]):
+            total += systems.weights[o, system, i] * w[row, i]
         out[o, line, column] = total
 
 
@@ -123,14 +126,14 @@ def arrive_or_end(work, table):
     """The soonest entry of the agenda happens."""
     w = work.w
     what, row = take_off(work.agenda, work.held, table)
-    place, inflow, rate = table[row].place, table[row].inflow, table[row].rate
+    target, inflow, rate = table[row].target, table[row].inflow, table[row].rate
     if what == ARRIVE:
-        switch(work, place, True)
+        switch(work, target, True)
         if rate > 0.0:
             work.running[inflow] += 1
             w[STATE, inflow] += rate
         else:
-            w[STATE, place] += table[row].amount
+            w[STATE, target] += table[row].amount
     else:
         work.running[inflow] -= 1
         w[STATE, inflow] -= rate
@@ -140,20 +143,44 @@ def arrive_or_end(work, table):
 
 
 @kernel
-def steady_dose(row, running, table, systems, work, size):
-    """A dose at steady state: its train replaces, or joins, what is in the body. False where it never settles."""
+def enter_row(row, table, systems, work, out, line):
+    """A record happens; its levels go to its column. How many infusions of a train run at it is the answer."""
+    w, evid, target = work.w, table[row].evid, table[row].target
+    running = 0
+    if evid in (RESET, RESET_DOSE):
+        begin(table[row].own, systems, work)
+    if evid == OBSERVE and table[row].slot >= 0:
+        write_levels(w, STATE, systems, table[row].own, out, line, table[row].slot)
+    if evid != OBSERVE or table[row].turn != 0:
+        running = plan_row(work.agenda, work.held, table, row)
+        if evid == REPLACE:
+            switch(work, target, True)
+            w[STATE, target] = table[row].amount
+        if table[row].turn == 1:
+            switch(work, target, True)
+        if table[row].turn == -1:
+            switch(work, target, False)
+            w[STATE, target] = 0.0
+            if table[row].inflow >= 0:
+                w[STATE, table[row].inflow] = 0.0
+                work.running[table[row].inflow] = 0
+    return running
+
+
+@kernel
+def steady_dose(row, running, table, systems, work):
+    """The train of a dose at steady state replaces, or joins, what is in the body. False where it never settles."""
     w, compartments = work.w, systems.compartments
     one = table[row]
-    switch(work, one.place, True)
-    face(one.own, systems, work, size)
+    switch(work, one.target, True)
+    face(one.own, systems, work)
     if one.interval == 0.0:
-        settled = hold_rate(w, one.place, one.rate, compartments, size)
+        settled = hold_rate(w, one.target, one.rate, compartments, work.on)
     else:
-        train = Train(
-            one.place, one.inflow, one.amount, one.rate, one.length, one.interval, since_last(table, row)
-        )
-        settled = settle(w, train, compartments, size)
-    for i in range(len(size)):
+        since = since_last(table, row)
+        train = Train(one.target, one.inflow, one.amount, one.rate, one.duration, one.interval, since)
+        settled = settle(w, train, compartments, work.on)
+    for i in range(len(work.on)):
         if one.steady == 1:
             w[STATE, i] = 0.0
             work.running[i] = 0
@@ -165,45 +192,17 @@ def steady_dose(row, running, table, systems, work, size):
 
 
 @kernel
-def enter_row(row, table, systems, work, out, line, size):
-    """A record happens; its levels go to its column. False where a steady state does not exist."""
-    w, evid, place = work.w, table[row].evid, table[row].place
-    settled = True
-    if evid in (RESET, RESET_DOSE):
-        begin(table[row].own, systems, work, size)
-    if evid == OBSERVE and table[row].slot >= 0:
-        write_levels(w, STATE, systems.weights, table[row].own, out, line, table[row].slot, size)
-    if evid != OBSERVE or table[row].turn != 0:
-        running = plan_row(work.agenda, work.held, table, row)
-        if table[row].steady > 0:
-            settled = steady_dose(row, running, table, systems, work, size)
-        if evid == REPLACE:
-            switch(work, place, True)
-            w[STATE, place] = table[row].amount
-        if table[row].turn == 1:
-            switch(work, place, True)
-        if table[row].turn == -1:
-            switch(work, place, False)
-            w[STATE, place] = 0.0
-            if table[row].inflow >= 0:
-                w[STATE, table[row].inflow] = 0.0
-                work.running[table[row].inflow] = 0
-    return settled
-
-
-@kernel
-def coast(k, until, system, systems, grid, work, out, line, size):
+def coast(k, until, system, systems, grid, work, out, line):
     """Write the even grid points from ``k`` on that come before ``until``, ahead of the state; the next ``k``."""
-    n, w = len(size), work.w
+    n, w = len(work.on), work.w
     points, first = grid.time.shape[0], k
-    limit = until - SAME * abs(until) if until < math.inf else until
-    if grid.step > 0.0 and k + 1 < points and grid.time[k + 1] < limit:
+    if grid.step > 0.0 and k + 1 < points and grid.time[k + 1] < until:
         if work.stands[1] == 0:
-            propagator(w[MATRIX], w[LOSS], grid.step, w[STRIDE], w[SCRATCH : SCRATCH + 4], size)
+            propagator(w[MATRIX], w[LOSS], grid.step, w[STRIDE], w[SCRATCH : SCRATCH + 4], work.on)
             work.stands[1] = 1
         for i in range(n):
             w[SPARE, i] = w[STATE, i]
-        while k < points and k < first + COASTED and grid.time[k] < limit:
+        while k < points and k < first + COASTED and grid.time[k] < until:
             for i in range(n):
                 total = 0.0
                 for j in range(n):
@@ -211,71 +210,89 @@ def coast(k, until, system, systems, grid, work, out, line, size):
                 w[TOTAL, i] = total
             for i in range(n):
                 w[SPARE, i] = w[TOTAL, i]
-            write_levels(w, SPARE, systems.weights, system, out, line, k, size)
+            write_levels(w, SPARE, systems, system, out, line, k)
             k += 1
     return k
 
 
 @kernel
-def walk_subject(subject, first, table, systems, grid, work, out, size):
+def before(table, row, last, work, grid):
+    """Until when nothing happens, with room for rounding [h]."""
+    until = math.inf
+    if row < last:
+        until = table[row].time - SAME * abs(table[row].time)
+    at = work.held[0] - 1
+    if at >= 0:
+        due = work.agenda[at].nominal + work.agenda[at].delay
+        until = min(until, due - work.agenda[at].slack)
+    return until - ROUNDED * max(abs(grid.time[0]), abs(grid.time[-1])) if until < math.inf else until
+
+
+@kernel
+def walk_subject(subject, first, table, systems, grid, work, out):
     """Levels of one subject into ``out``: at its observations, or where there is one, on a grid."""
     w, agenda, held = work.w, work.agenda, work.held
-    begun, last = first[subject], first[subject + 1]
-    row, k, points = begun, 0, grid.time.shape[0]
+    row, last = first[subject], first[subject + 1]
+    k, points = 0, grid.time.shape[0]
     line = subject if points > 0 else 0
-    now = table[row].time
-    while k < points and grid.time[k] < now - SAME * abs(now):
+    rounded = ROUNDED * max(abs(grid.time[0]), abs(grid.time[points - 1])) if points > 0 else 0.0
+    # now is a pair, as entries of the agenda are
+    now, past = table[row].time, 0.0
+    while k < points and grid.time[k] < now - SAME * abs(now) - rounded:
         for o in range(out.shape[0]):
             out[o, line, k] = 0.0
         k += 1
     held[0] = 0
     work.stands[0] = -1
-    begin(table[row].own, systems, work, size)
+    begin(table[row].own, systems, work)
     settled = True
     while row < last or k < points:
-        until, by_row, due = math.inf, False, False
+        until, delay, by_row = math.inf, 0.0, False
         if k < points:
-            until = grid.time[k]
+            until = grid.time[k] + rounded
         if row < last and table[row].time <= until + SAME * abs(until):
             until, by_row = table[row].time, True
-        if held[0] > 0 and agenda[held[0] - 1].due <= until + SAME * abs(until):
-            until, due = agenda[held[0] - 1].due, True
+        due = is_due(agenda, held, until)
+        if due:
+            until, delay = agenda[held[0] - 1].nominal, agenda[held[0] - 1].delay
+        elif not by_row:
+            until = grid.time[k]
         # behind the last record its own values hold
         stretch = table[row].stretch if row < last else table[last - 1].own
         if work.stands[0] != stretch:
-            face(stretch, systems, work, size)
-        if until > now:
-            move(w, STATE, until - now, systems.compartments, size)
-            now = until
+            face(stretch, systems, work)
+        ahead = (until - now) + (delay - past)
+        if ahead > 0.0:
+            move(w, STATE, ahead, systems.compartments, work.on)
+            now, past = until, delay
         if due:
             arrive_or_end(work, table)
         elif by_row:
-            settled = enter_row(row, table, systems, work, out, line, size) and settled
+            running = enter_row(row, table, systems, work, out, line)
+            if table[row].steady > 0:
+                settled = steady_dose(row, running, table, systems, work) and settled
             row += 1
         else:
-            before = table[row - 1].time
-            at_record = until - before <= SAME * abs(before)
+            latest = table[row - 1].time
+            at_record = until - latest <= SAME * abs(latest) + rounded
             system = table[row - 1].own if at_record else stretch
-            write_levels(w, STATE, systems.weights, system, out, line, k, size)
-            following = table[row].time if row < last else math.inf
-            if held[0] > 0:
-                following = min(following, agenda[held[0] - 1].due)
-            k = coast(k + 1, following, stretch, systems, grid, work, out, line, size)
+            write_levels(w, STATE, systems, system, out, line, k)
+            k = coast(k + 1, before(table, row, last, work, grid), stretch, systems, grid, work, out, line)
     ended = SOLVED if settled else UNSETTLED
-    for i in range(len(size)):
+    for i in range(len(work.on)):
         if settled and not math.isfinite(w[STATE, i]):
             ended = UNBOUNDED
     return ended
 
 
 @kernel
-def walk_records(span, able, first, table, systems, grid, work, out, ended, size):
-    """Walk the subjects ``span[0] .. span[1] - 1`` that are ``able``; how it went into ``ended`` (subject,).
+def walk_records(span, first, table, systems, grid, work, out, ended):
+    """Walk the subjects ``span[0] .. span[1] - 1`` but for those that ``ended`` (subject,) says are not `SOLVED`.
 
-    ``table`` is of `agenda.TABLE`, and the records of a subject begin at ``first[subject]``. ``out`` is (output, 1,
-    observation), or (output, subject, time) where the grid has times. ``work`` comes from `blank_work`, and no two
-    threads may share it; ``size`` is an array of one entry for each state.
+    How it went is written there. ``table`` is of `agenda.TABLE`, and the records of a subject begin at
+    ``first[subject]``. ``out`` is (output, 1, observation), or (output, subject, time) where the grid has times.
+    ``work`` comes from `blank_work`, and no two threads may share it.
     """
     for subject in range(span[0], span[1]):
-        if able[subject]:
-            ended[subject] = walk_subject(subject, first, table, systems, grid, work, out, size)
+        if ended[subject] == SOLVED:
+            ended[subject] = walk_subject(subject, first, table, systems, grid, work, out)

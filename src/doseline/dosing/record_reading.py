@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from doseline.dosing.columns import Column, converted
-from doseline.dosing.mistakes import Mistakes
 from doseline.dosing.record_cells import read_compartments, read_event_numbers, read_names, read_subjects
 from doseline.dosing.record_checks import EVENT_NUMBERS, Cells, check_order, check_records
+from doseline.dosing.record_columns import Column, converted
 from doseline.dosing.record_covariates import read_covariates, read_modes
+from doseline.dosing.record_mistakes import Mistakes
 from doseline.dosing.record_source import Table, open_table
 from doseline.dosing.record_times import read_times
 from doseline.dosing.records import CHOICES, Records

@@ -6,7 +6,7 @@ from itertools import chain, repeat
 
 import numpy as np
 
-from doseline.dosing.columns import Column, Texts, numbers_in
+from doseline.dosing.record_columns import Column, Texts, numbers_in
 from doseline.dosing.record_source import Table
 from doseline.dosing.records import Records, place_of
 from doseline.errors import Problem, RecordsError

@@ -1,0 +1,93 @@
+"""What a result says of how it was made, and back: model, regimens and people, or the event table."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from doseline.compile import ENGINE
+from doseline.dataset import SCHEMA, Axis, provenance
+from doseline.dosing.records import Records
+from doseline.dosing.regimen import Regimen
+from doseline.model.read import read_model
+from doseline.model.spec import Model
+from doseline.population.cohort import Cohort
+from doseline.record_dataset import records_of
+from doseline.version import __version__
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def said(model: Model, axes: Mapping[str, Axis], *, on_failure: str, **more: Any) -> dict[str, str]:
+    """Attributes of a Dataset: model, versions, engine, and as its provenance everything that `asked` needs."""
+    told = {
+        "schema": SCHEMA,
+        "model_name": model.name,
+        "model": model.text,
+        "changes": dict(model.changes),
+        "axes": {name: {"labels": list(axis.labels), "shown": axis.shown} for name, axis in axes.items()},
+        "on_failure": on_failure,
+        **more,
+    }
+    return {
+        "model": model.name,
+        "model_version": model.version,
+        "model_title": model.title,
+        "doseline_version": __version__,
+        "engine": ENGINE,
+        "provenance": json.dumps(told),
+    }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a Dataset says of how it was made."""
+
+    model: Model
+    axes: Mapping[str, Axis]
+    on_failure: str
+
+
+@dataclass(frozen=True)
+class AskedRegimens(Asked):
+    """Regimens for people."""
+
+    regimens: Mapping[str, Regimen]
+    people: Cohort
+    ends: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class AskedRecords(Asked):
+    """An event table, at its observations or on a grid."""
+
+    records: Records
+    gridded: bool
+
+
+def asked(levels: "xr.Dataset") -> AskedRegimens | AskedRecords:
+    """Read it out of a Dataset from `simulate`.
+
+    Raises
+    ------
+    InputError : the Dataset does not say how it was made, has lost coordinates, variables or records.
+    """
+    told = provenance(levels)
+    model = read_model(told["model"], place=told["model_name"])
+    if told["changes"]:
+        model = model.with_(**told["changes"])
+    axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
+    if "records" in told:
+        records = records_of(levels, told["records"])
+        return AskedRecords(model, axes, told["on_failure"], records, told["records"]["gridded"])
+    values = {name: levels[name] for name in told["covariates"]}
+    people = Cohort(
+        subject=np.atleast_1d(levels["subject"].values),
+        covariates={name: np.atleast_1d(value.values) for name, value in values.items()},
+        units={name: value.attrs.get("units", "1") for name, value in values.items()},
+    )
+    regimens = {name: Regimen.from_dict(plain) for name, plain in told["regimens"].items()}
+    return AskedRegimens(model, axes, told["on_failure"], regimens, people, told["ends"])

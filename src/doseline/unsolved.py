@@ -1,0 +1,62 @@
+"""What is said when rows cannot be solved, or do not fit into memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from doseline.compile import Values
+from doseline.errors import STATUS, InputError, SolveError, Status
+from doseline.model.spec import Model
+
+SHOWN_FAILURES = 5
+
+
+def failure(
+    status: np.ndarray,
+    model: Model,
+    values: Values,
+    *,
+    who: Callable[[np.ndarray], str],
+    at: np.ndarray,
+    rows: str = "rows",
+) -> SolveError:
+    """One sentence for all failed rows: how many, why, and the first of them with their parameters.
+
+    ``status`` is (..., subject), and ``who`` names a row from its position there; ``at`` (subject,) says which of the
+    ``values`` are a subject's.
+    """
+    failed = np.argwhere(status)
+    code = Status(int(status[tuple(failed[0])]))
+    entries: dict[str, Any] = {**model.covariates, **model.parameters}
+    seen: dict[int, str] = {}
+    for row in failed:
+        subject = int(row[-1])
+        if subject not in seen and len(seen) < SHOWN_FAILURES:
+            own = ", ".join(
+                f"{name} {np.broadcast_to(values[name], (at.max() + 1,))[at[subject]] / entry.to_coherent:.4g}"
+                + (f" {entry.unit}" if entry.unit != "1" else "")
+                for name, entry in entries.items()
+            )
+            seen[subject] = f"{who(row)}: {own}"
+    lines = "\n  ".join(seen.values())
+    return SolveError(
+        f"{len(failed)} of {status.size} {rows} could not be solved: {STATUS[code].sentence}\n  {lines}",
+        place="simulate",
+        advice=f"{STATUS[code].advice}\non_failure='mark' keeps the other {rows}",
+    )
+
+
+def too_large(combinations: int, outputs: int, *others: tuple[int, str]) -> InputError:
+    """Levels that do not fit into memory; ``others`` are further dimensions, with their names."""
+    size = 8 * combinations * outputs / 2**30
+    for count, _ in others:
+        size *= count
+    told = " x ".join(
+        [f"{combinations} combinations", f"{outputs} outputs", *(f"{n:,} {name}" for n, name in others)]
+    )
+    return InputError(
+        f"{told} take {size:,.1f} GiB",
+        place="simulate",
+        advice="there is not so much memory: give fewer times, or fewer subjects at once",
+    )
