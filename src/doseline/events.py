@@ -5,6 +5,7 @@ What happens at the same time is decided by `kernels.agenda`: records in their o
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,8 @@ from doseline.units import factor
 MOST_AT_ONCE = 100_000
 """Infusions of one record that run at the same time, or doses of one that are on their way."""
 
-DOSES, REPLACE = (1, 4), 8
+REPLACE = 8
+"""EVID that sets an amount."""
 FROM_MODEL = {-1: "rate", -2: "duration"}
 """What RATE asks of the model."""
 
@@ -53,10 +55,10 @@ class Events:
     F: np.ndarray  # bioavailability
     notes: tuple[str, ...]  # what the user should know
 
-    @property
+    @cached_property
     def dosing(self) -> np.ndarray:
         """Which records are doses."""
-        return np.isin(self.evid, DOSES)
+        return doses_among(self.evid)
 
     @property
     def giving(self) -> np.ndarray:
@@ -84,6 +86,11 @@ class Way(NamedTuple):
     route: str
     formulation: str
     meal: str
+
+
+def doses_among(evid: np.ndarray) -> np.ndarray:
+    """Which records are doses."""
+    return (evid == 1) | (evid == 4)
 
 
 def sets_of(compiled: Compiled, records: Records) -> Sets:
@@ -190,7 +197,7 @@ class _Reader:
     def read(self, *, strict: bool) -> Events:
         records, count = self.records, len(self.records)
         number = self.numbers()
-        dosing = np.isin(records.evid, DOSES)
+        dosing = doses_among(records.evid)
         off = np.where(records.evid == 0, np.minimum(np.sign(number), 0), 0)
         turn = np.where(records.evid == 2, np.sign(number), off)
         target = np.where((turn != 0) | (records.evid == REPLACE), np.abs(number) - 1, -1)
