@@ -338,3 +338,10 @@ def test_records_of_regimens_are_read_back(tmp_path, text, model):
     for arguments in ({}, {"model": model, "times": np.arange(0, 48, 7.1)}):
         frame = regimen(text).to_records(people, **arguments).to_frame()
         pd.testing.assert_frame_equal(read_records(frame).to_frame(), frame)
+
+
+def test_without_a_path_the_text_comes_back(tmp_path):
+    records = read_records({"TIME": [0, 1], "AMT": [100, 0], "DV": [NAN, 0.1]})
+    records.to_csv(tmp_path / "table.csv")
+    assert records.to_csv() == (tmp_path / "table.csv").read_text(encoding="utf-8")
+    assert records.to_csv() == "ID,TIME,EVID,AMT,CMT,MDV,DV\n1,0.0,1,100.0,0,1,.\n1,1.0,0,0.0,0,0,0.1\n"

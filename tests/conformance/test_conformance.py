@@ -25,7 +25,7 @@ REFUSED = {
     "c69_mm_oral_addl": "only linear models can be solved",
     "c70_mm_inf_ss": "only linear models can be solved",
     "c71_mm_bolus_ss_lag": "only linear models can be solved",
-    "c72_irm_oral": r"\[rates\]: unknown section",
+    "c72_irm_oral": "only linear models can be solved",
 }
 """Scenarios that are not linear, and what is said of their model files. Their own tolerance is 1e-8."""
 CANCELLED = ("c76_x_ss1_pending",)

@@ -111,26 +111,32 @@ class Records:
                 kept[name.upper()] = choice.astype(object)
         return pd.DataFrame(kept | dict(self.covariates))
 
-    def to_csv(self, path: str | Path) -> None:
+    def to_csv(self, path: str | Path | None = None) -> str | None:
         """Write the frame of `to_frame` to a CSV file, with every digit; a file that is there is replaced.
+
+        Without a path the text comes back, as from pandas.
 
         Raises
         ------
         ResultError : the file cannot be written.
         """
+        how: dict[str, Any] = {"index": False, "na_rep": ".", "encoding": "utf-8", "lineterminator": "\n"}
+        if path is None:
+            return str(self.to_frame().to_csv(**how))
         path = Path(path)
         if not path.parent.is_dir():
             raise ResultError(
                 "no such folder", place=str(path.parent), advice=f"make it before writing {path.name}"
             )
         try:
-            self.to_frame().to_csv(path, index=False, na_rep=".", encoding="utf-8", lineterminator="\n")
+            self.to_frame().to_csv(path, **how)
         except OSError as error:
             raise ResultError(
                 f"cannot be written: {error.strerror}",
                 place=str(path),
                 advice="look at its permissions, and at the space that is left",
             ) from error
+        return None
 
 
 def place_of(name: str, line: int) -> str:

@@ -109,7 +109,12 @@ class _Reader:
         lines = {key: value for key, value in self.raw.items() if key not in sections}
         for key in [key for key, value in lines.items() if isinstance(value, (dict, list))]:
             del lines[key]
-            draft.complain(quoted(key), "unknown section", did_you_mean(key, sections, "sections"))
+            if key == "rates":
+                draft.complain(
+                    key, "only linear models can be solved", "write transfers as flows, in [flows]"
+                )
+            else:
+                draft.complain(quoted(key), "unknown section", did_you_mean(key, sections, "sections"))
         draft.header = self.entry(Header, lines, "")
         for key in _NEEDED:
             if not self.raw.get(key):
