@@ -47,7 +47,9 @@ def kernel(function: Any = None, *, inline: str = "never") -> Any:
 
     ``error_model="numpy"``: a division by zero gives inf, as in numpy, and the row's status says so. No fastmath:
     results must not depend on how the rows were cut into blocks. ``inline="always"`` where a benchmark shows that the
-    call itself costs. Where no folder can be written, the code is compiled anew in each process.
+    call itself costs, or where a function of the walk through tables is called in one place only: on their own these
+    would be compiled by themselves and once more with each caller, a third of the time in all. Where no folder can be
+    written, the code is compiled anew in each process.
     """
     if function is None:
         return functools.partial(kernel, inline=inline)

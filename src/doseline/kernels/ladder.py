@@ -72,7 +72,7 @@ def stand(w, size):
     w[PACE, 0], w[PACE, 1], w[PACE, 2] = fastest, step, 0.0
 
 
-@kernel
+@kernel(inline="always")
 def climb(w, rung, size):
     """Make the rungs up to ``rung``."""
     n = len(size)

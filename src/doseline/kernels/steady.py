@@ -80,7 +80,7 @@ def balance(w, row, loss, rate, target, compartments, size):
     return settled
 
 
-@kernel
+@kernel(inline="always")
 def hold_rate(w, target, rate, compartments, size):
     """Level at which a constant infusion settles, into the row ``TRAIN``; False where it never does."""
     n = len(size)
@@ -103,7 +103,7 @@ def run_infusions(w, train, t, compartments, size):
     w[TRAIN, train.inflow] = 0.0
 
 
-@kernel
+@kernel(inline="always")
 def settle(w, train, compartments, size):
     """State of the train now, without the rates of its infusions, into the row ``TRAIN``; False where it never settles.
 

@@ -121,7 +121,7 @@ def write_levels(w, row, systems, system, out, line, column):
         out[o, line, column] = total
 
 
-@kernel
+@kernel(inline="always")
 def arrive_or_end(work, table):
     """The soonest entry of the agenda happens."""
     w = work.w
@@ -142,7 +142,7 @@ def arrive_or_end(work, table):
             w[STATE, inflow] = 0.0
 
 
-@kernel
+@kernel(inline="always")
 def enter_row(row, table, systems, work, out, line):
     """A record happens; its levels go to its column. How many infusions of a train run at it is the answer."""
     w, evid, target = work.w, table[row].evid, table[row].target
@@ -167,7 +167,7 @@ def enter_row(row, table, systems, work, out, line):
     return running
 
 
-@kernel
+@kernel(inline="always")
 def steady_dose(row, running, table, systems, work):
     """The train of a dose at steady state replaces, or joins, what is in the body. False where it never settles."""
     w, compartments = work.w, systems.compartments
@@ -191,7 +191,7 @@ def steady_dose(row, running, table, systems, work):
     return settled
 
 
-@kernel
+@kernel(inline="always")
 def coast(k, until, system, systems, grid, work, out, line):
     """Write the even grid points from ``k`` on that come before ``until``, ahead of the state; the next ``k``."""
     n, w = len(work.on), work.w
@@ -215,7 +215,7 @@ def coast(k, until, system, systems, grid, work, out, line):
     return k
 
 
-@kernel
+@kernel(inline="always")
 def before(table, row, last, work, grid):
     """Until when nothing happens, with room for rounding [h]."""
     until = math.inf
@@ -228,7 +228,7 @@ def before(table, row, last, work, grid):
     return until - ROUNDED * max(abs(grid.time[0]), abs(grid.time[-1])) if until < math.inf else until
 
 
-@kernel
+@kernel(inline="always")
 def walk_subject(subject, first, table, systems, grid, work, out):
     """Levels of one subject into ``out``: at its observations, or where there is one, on a grid."""
     w, agenda, held = work.w, work.agenda, work.held
