@@ -36,8 +36,8 @@ def dose_log(levels: "xr.Dataset") -> "pd.DataFrame":
         itself has them, ``F``, ``lag (h)``, ``duration (h)`` and ``rate (mg/h)`` of an infusion (0: a bolus),
         ``arrives (h)``. For an event table also ``line``, and ``dose``: 0 for the record's own, 1, 2, ... for its
         additional ones, -1, -2, ... for earlier ones of a steady state that arrive after it. Doses that a later record
-        cancelled are not there, nor those before their record that a steady state implies, nor those of subjects whose
-        doses are no numbers.
+        cancelled are not there, nor those before their record that a steady state implies, nor constant infusions at
+        steady state, which are over at their record, nor the doses of subjects whose doses are no numbers.
 
     Raises
     ------
