@@ -124,8 +124,14 @@ def _columns(compiled: Compiled, records: Records) -> dict[str, str]:
     A column with the name of a parameter stands for its typical value, record by record, in the unit of the parameter.
     """
     model, found = compiled.model, dict[str, str]()
+    names = {*model.covariates, *model.parameters}
     for name in (*model.covariates, *model.parameters):
-        alike = [column for column in records.covariates if column.lower() == name.lower()]
+        # a column with the very name of something is that and nothing else
+        alike = [
+            column
+            for column in records.covariates
+            if column.lower() == name.lower() and (column == name or column not in names)
+        ]
         if name in alike or len(alike) == 1:
             found[name] = name if name in alike else alike[0]
         elif name in model.covariates:
@@ -230,13 +236,16 @@ class _Reader:
                 wrong = np.flatnonzero(acts & (number == value))
                 self.complain_of(wrong, f"CMT is {value}", f"{self.model.name} has {listed}")
         else:
-            known = {name.lower(): position + 1 for name, position in states.items()}
+            # a name as it stands in the model first, and else whatever its case
+            known = {name.lower(): position + 1 for name, position in reversed(states.items())}
+            known |= {name: position + 1 for name, position in states.items()}
             known |= {f"-{name}": -position for name, position in known.items()} | {"": 0}
             names, at = np.unique(given, return_inverse=True)
-            number = np.array([known.get(name.lower(), 0) for name in names.tolist()], dtype=np.int64)[at]
+            found = [known.get(name, known.get(name.lower())) for name in names.tolist()]
+            number = np.array([value or 0 for value in found], dtype=np.int64)[at]
             acts = acts | np.char.startswith(given, "-")
             for position, name in enumerate(names.tolist()):
-                if name.lower() not in known:
+                if found[position] is None:
                     advice = did_you_mean(name.removeprefix("-"), states, "compartments")
                     self.complain_of(np.flatnonzero(acts & (at == position)), f"CMT is '{name}'", advice)
         self.mistakes.raise_if_any()

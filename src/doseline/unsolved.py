@@ -34,7 +34,7 @@ def failure(
         subject = int(row[-1])
         if subject not in seen and len(seen) < SHOWN_FAILURES:
             own = ", ".join(
-                f"{name} {np.broadcast_to(values[name], (at.max() + 1,))[at[subject]] / entry.to_coherent:.4g}"
+                f"{name} {_one_of(values[name], at[subject]) / entry.to_coherent:.4g}"
                 + (f" {entry.unit}" if entry.unit != "1" else "")
                 for name, entry in entries.items()
             )
@@ -45,6 +45,11 @@ def failure(
         place="simulate",
         advice=f"{STATUS[code].advice}\non_failure='mark' keeps the other {rows}",
     )
+
+
+def _one_of(value: float | np.ndarray, at: int) -> float:
+    """A value for each, or one for all."""
+    return float(value[at] if isinstance(value, np.ndarray) and value.size > 1 else value)
 
 
 def too_large(combinations: int, outputs: int, *others: tuple[int, str]) -> InputError:

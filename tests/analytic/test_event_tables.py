@@ -48,6 +48,19 @@ def test_a_dose_that_is_due_at_a_record_is_in_it(start, interval, more, look):
     np.testing.assert_allclose(found, np.exp(-0.1 * ages).sum(), rtol=1e-9)
 
 
+def test_an_even_grid_and_an_uneven_one_agree_on_what_is_due():
+    """Truth: a dose 2e-12 of its time later than a point is later, whichever way the point is reached."""
+    due = 10.0 * (1.0 + 2e-12)
+    table = dl.read_records({"TIME": [0.0, due - 5.0], "AMT": [1, 1], "EVID": [1, 1], "DUR": [0, 0]})
+    hour = 'ONE = { value = 1, unit = "h", label = "x", source = "test", status = "assumption" }'
+    text = ONE.text.replace('into = "c0"', 'into = "c0"\nlag = "5 * ONE"')
+    lagged = read_model(text.replace("[compartments]", f"{hour}\n[compartments]"), place="lagged")
+    even = np.arange(200) * 0.1
+    for times in (even, np.append(even, 19.95)):
+        level = dl.simulate(lagged, table, times=times)["y0"].values[0, 100]
+        np.testing.assert_allclose(level, np.exp(-0.5), rtol=1e-12)
+
+
 @pytest.mark.parametrize("by_table", [True, False])
 def test_a_grid_that_misses_zero_by_rounding(by_table):
     """Truth: 1 mg at 0 h; ``np.arange(-1, 1, 0.1)[10]`` is -2e-16 h and means zero."""

@@ -444,6 +444,30 @@ def test_what_cannot_be_solved_is_told_or_marked():
     assert lagging["status"].values.tolist() == [0, Status.BAD_DOSE]
 
 
+def test_values_that_change_are_told_as_they_are_at_the_first_record():
+    """bob has a clearance at each record, and only the last is below zero."""
+    with pytest.raises(SolveError, match=r"subject bob, at its first record: WT 70 kg, KA 1 1/h, CL 4 L/h"):
+        dl.simulate(MODEL, read(CL=[5, 6, 7, 4, -4]))
+    late = dl.read_records({**TABLE, "CL": [5, 6, 7, 4, -4]}, modes="locf")
+    marked = dl.simulate(MODEL, late, on_failure="mark")
+    assert marked["status"].values.tolist() == [0, 0, Status.BAD_PARAMETER]
+
+
+def test_names_that_differ_in_case_stay_apart():
+    """Truth: K = 0.1 /h times age / AGE, so a covariate of 80 against a parameter of 40 doubles it; and k beside K."""
+    text = TEXT.replace(
+        'WT = { unit = "kg", reference = 70, low = 30, high = 120, label = "body weight" }',
+        'v = { unit = "L", reference = 50, label = "a covariate that is called as a parameter" }',
+    ).replace('V = "V * WT / STD"', 'V = "V * (v / V)"')
+    model = read_model(text.replace("gut", "Blood"), place="case")
+    table = {"TIME": [0, 1], "AMT": [100, 0], "EVID": [1, 0], "v": [100, 100]}
+    exact = dl.simulate(model, dl.read_records({**table, "CMT": ["blood", ""]}))
+    np.testing.assert_allclose(exact["plasma"], 1.0 * np.exp(-0.05), rtol=1e-14)
+    assert "parameters_from_records" not in exact.attrs
+    other = dl.simulate(model, dl.read_records({**table, "CMT": ["Blood", ""]}))
+    assert dl.dose_log(other)["compartment"].tolist() == ["Blood"]
+
+
 def test_what_the_model_gives_in_vain_is_a_status_where_rows_are_marked():
     """A rate of 0, or one that is no number, spoils its own subject only, and is never a bolus."""
     for rate in (0, -5):

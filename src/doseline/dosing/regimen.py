@@ -294,11 +294,13 @@ class Regimen:
         model : Model or str, optional    With it, CMT is the compartment that the route enters, and infusions are RATE
             (DUR where the route has a bioavailability); RATE is -1 or -2 where the route has a rate or duration of its
             own. Without it CMT is 0, and infusions are DUR.
-        times : array (time,), optional   Observations [h], after the doses at the same time.
+        times : "2 h", array, optional    Observations [h], as in `simulate`, after the doses at the same time; a step
+            reaches to the end of the course, its `length`.
 
         Raises
         ------
-        InputError  Doses follow a body size that the cohort lacks, or name a route that the model lacks.
+        InputError, UnitError  Times that are none; doses follow a body size that the cohort lacks, or name a route that
+            the model lacks.
 
         >>> regimen("40 mg twice daily for 1 week").to_records(times=[0, 168])
         <Records of 1 subject: 3 records, 1 dose, 2 observations>

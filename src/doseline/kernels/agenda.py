@@ -95,7 +95,7 @@ def is_due(agenda, held, until):
     if at < 0:
         return False
     soonest = agenda[at].nominal + agenda[at].delay
-    return soonest <= until or soonest - until <= agenda[at].slack + SAME * abs(until)
+    return soonest <= until or soonest - until <= agenda[at].slack
 
 
 @kernel
