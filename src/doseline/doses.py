@@ -8,6 +8,7 @@ import numpy as np
 
 from doseline.compile import Compiled
 from doseline.dataset import Axis, combinations
+from doseline.dosing.records import per_record
 from doseline.event_levels import plans_of
 from doseline.events import Events, sets_of
 from doseline.origin import AskedRecords, AskedRegimens, asked
@@ -126,7 +127,7 @@ def _of_events(
         for words in [records.choices.get(name, np.full(len(records), ""))]
     }
     return {
-        "subject": np.repeat(records.subject, np.diff(records.first))[row],
+        "subject": per_record(records.subject, records.first)[row],
         "line": records.line[row],
         "dose": count,
         "time (h)": plan.time[row] + count * plan.interval[row],

@@ -103,7 +103,10 @@ class StudyError(_FileError):
 
 
 class RecordsError(_FileError):
-    """An event table has mistakes. `problems` holds each as (place, problem, advice), in the order of its lines."""
+    """An event table has mistakes. `problems` holds each as (place, problem, advice), in the order of its lines.
+
+    Where there are more than a thousand, those behind are counted and not described.
+    """
 
     shown = 10
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from doseline.compile import ENTRY, Compiled
 from doseline.dosing.record_mistakes import Mistakes, shown
-from doseline.dosing.records import CHOICES, Records
+from doseline.dosing.records import CHOICES, Records, doses_among
 from doseline.errors import InputError, did_you_mean
 from doseline.units import factor
 
@@ -86,11 +86,6 @@ class Way(NamedTuple):
     route: str
     formulation: str
     meal: str
-
-
-def doses_among(evid: np.ndarray) -> np.ndarray:
-    """Which records are doses."""
-    return (evid == 1) | (evid == 4)
 
 
 def sets_of(compiled: Compiled, records: Records) -> Sets:

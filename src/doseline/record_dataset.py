@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from doseline.dataset import VARIABLES, Axis, Level, coordinates, status_flags
-from doseline.dosing.records import Records
+from doseline.dosing.records import Records, per_record
 from doseline.errors import InputError
 from doseline.model.spec import Model
 
@@ -79,7 +79,7 @@ def build_records(
     import xarray as xr
 
     gridded = "time" in axes
-    whose = np.repeat(np.arange(len(records.subject)), np.diff(records.first))
+    whose = per_record(np.arange(len(records.subject)), records.first)
     seen = np.flatnonzero(records.evid == 0)
     kept = np.arange(len(records)) if gridded else np.flatnonzero(records.evid != 0)
     last = ("subject", "time") if gridded else ("record",)

@@ -22,12 +22,12 @@ from doseline.model.complaints import complaints, found
 from doseline.model.entries import Entry, Real, Text
 from doseline.model.read import library, load_model, read_text, read_toml, studies
 from doseline.model.spec import Model
-from doseline.population.cohort import STANDARD_UNITS, Cohort, cohort
+from doseline.population.cohort import Cohort, cohort
 from doseline.request import choices, covariates_of
 from doseline.schedule import refuse_missing_sizes
 from doseline.simulation import simulate
 from doseline.times import read_times
-from doseline.units import factor, parse_unit, registry
+from doseline.units import STANDARD_UNITS, factor, parse_unit, registry
 
 if TYPE_CHECKING:
     import pandas as pd

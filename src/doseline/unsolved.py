@@ -31,8 +31,10 @@ def failure(
     entries: dict[str, Any] = {**model.covariates, **model.parameters}
     seen: dict[int, str] = {}
     for row in failed:
+        if len(seen) == SHOWN_FAILURES:
+            break
         subject = int(row[-1])
-        if subject not in seen and len(seen) < SHOWN_FAILURES:
+        if subject not in seen:
             own = ", ".join(
                 f"{name} {_one_of(values[name], at[subject]) / entry.to_coherent:.4g}"
                 + (f" {entry.unit}" if entry.unit != "1" else "")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from doseline.compile import Compiled
+from doseline.dosing.records import per_record
 from doseline.errors import Status
 from doseline.events import Events, Sets
 from doseline.kernels.agenda import ENTRY, TABLE, list_doses
@@ -60,7 +61,7 @@ def doses_of(plan: Events) -> tuple[np.ndarray, np.ndarray]:
     Subjects with doses that are no numbers are left out.
     """
     able = np.logical_and.reduceat(_sound(plan), plan.first[:-1])
-    giving = plan.giving & np.repeat(able, np.diff(plan.first))
+    giving = plan.giving & per_record(able, plan.first)
     early = np.zeros(len(plan.time))
     train = giving & (plan.steady > 0)
     early[train] = np.ceil(plan.lag[train] / plan.interval[train])
@@ -141,7 +142,7 @@ def _cuts(first: np.ndarray, blocks: int) -> np.ndarray:
 
 def _mark(levels: np.ndarray, status: np.ndarray, plan: Events, *, gridded: bool) -> None:
     """NaN for subjects that could not be solved, and for those whose levels have left the range of numbers."""
-    whose = np.repeat(np.arange(len(plan.first) - 1), np.diff(plan.first))[plan.evid == 0]
+    whose = per_record(np.arange(len(plan.first) - 1), plan.first)[plan.evid == 0]
     for position in range(len(levels)):
         wrong = ~np.isfinite(levels[position]).all(axis=0)
         lost = wrong.any(axis=1) if gridded else np.bincount(whose, wrong[0], minlength=status.shape[1]) > 0

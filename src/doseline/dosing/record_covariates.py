@@ -8,7 +8,7 @@ import numpy as np
 
 from doseline.dosing.record_columns import Column, Texts, converted, numbers_in
 from doseline.dosing.record_mistakes import Mistakes, shown
-from doseline.dosing.records import MODES
+from doseline.dosing.records import MODES, per_record
 from doseline.errors import InputError, did_you_mean
 from doseline.units import STANDARD_UNITS, parse_unit
 
@@ -72,7 +72,7 @@ def _filled(name: str, numbers: np.ndarray, first: np.ndarray, mistakes: Mistake
     if not gap.any():
         return numbers
     latest = np.maximum.accumulate(np.where(gap, -1, np.arange(len(numbers))))
-    begin = np.repeat(first[:-1], np.diff(first))
+    begin = per_record(first[:-1], first)
     nothing = np.zeros(len(numbers), dtype=bool)
     nothing[first[:-1]] = gap[first[:-1]]
     mistakes.add(

@@ -9,6 +9,7 @@ import numpy as np
 
 from doseline.dosing.record_columns import Column, Texts, converted, numbers_in
 from doseline.dosing.record_mistakes import DECIMAL_COMMA, Mistakes, no_number, shown
+from doseline.dosing.records import per_record
 from doseline.errors import InputError
 
 _HOUR = 3_600_000_000
@@ -59,7 +60,9 @@ def read_times(
             )
         clock = Clock(converted(clock.hours, unit, "h"), None)
     if date is None:
-        return _since_first(clock, first) if clock.dated else clock.hours
+        if not clock.dated or clock.microseconds is None:
+            return clock.hours
+        return _since_first(clock.microseconds, np.isnan(clock.hours), first)
     if clock.dated:
         mistakes.add_general("TIME has dates, and there is a column DATE too", "drop or rename one of them")
         return clock.hours
@@ -67,8 +70,8 @@ def read_times(
     if clock.microseconds is not None:
         bad = np.isnan(clock.hours) | np.isnan(day)
         whole = np.where(bad, 0.0, day).astype(np.int64) * _DAY + clock.microseconds
-        return _since_first(Clock(np.where(bad, np.nan, 0.0), whole, dated=True), first)
-    start = np.repeat(first[:-1], np.diff(first))
+        return _since_first(whole, bad, first)
+    start = per_record(first[:-1], first)
     return (day - day[start]) * 24.0 + (clock.hours - clock.hours[start])
 
 
@@ -87,12 +90,10 @@ def _refuse_format(date_format: Any, columns: Mapping[str, Column]) -> None:
         )
 
 
-def _since_first(clock: Clock, first: np.ndarray) -> np.ndarray:
-    """Hours since the first record of each subject."""
-    assert clock.microseconds is not None
-    start = np.repeat(first[:-1], np.diff(first))
-    hours = (clock.microseconds - clock.microseconds[start]) / _HOUR
-    return np.where(np.isnan(clock.hours) | np.isnan(clock.hours[start]), np.nan, hours)
+def _since_first(microseconds: np.ndarray, bad: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Hours since the first record of each subject; NaN where one of the two is ``bad``."""
+    start = per_record(first[:-1], first)
+    return np.where(bad | bad[start], np.nan, (microseconds - microseconds[start]) / _HOUR)
 
 
 def _clock(time: Column, *, date_format: str | None, mistakes: Mistakes) -> Clock:

@@ -61,7 +61,7 @@ class Records:
 
     def __repr__(self) -> str:
         """Subjects, records, doses, observations, covariates, and the columns that were left out."""
-        doses = int(np.isin(self.evid, (1, 4)).sum())
+        doses = int(doses_among(self.evid).sum())
         observations = int((self.evid == 0).sum())
         counts = (
             f"{_count(len(self), 'record')}, {_count(doses, 'dose')}, {_count(observations, 'observation')}"
@@ -91,7 +91,7 @@ class Records:
 
         compartment = self.compartment
         columns: dict[str, Any] = {
-            "ID": np.repeat(self.subject, np.diff(self.first)),
+            "ID": per_record(self.subject, self.first),
             "TIME": self.time,
             "EVID": self.evid,
             "AMT": self.amount,
@@ -137,6 +137,16 @@ class Records:
                 advice="look at its permissions, and at the space that is left",
             ) from error
         return None
+
+
+def doses_among(evid: np.ndarray) -> np.ndarray:
+    """Which records are doses."""
+    return (evid == 1) | (evid == 4)
+
+
+def per_record(each: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """What holds for each subject, for every record; ``first`` (subject + 1,) is where their records begin."""
+    return np.repeat(each, np.diff(first))
 
 
 def place_of(name: str, line: int) -> str:

@@ -21,15 +21,10 @@ import numpy as np
 from doseline.kernels.kernel import kernel
 from doseline.kernels.propagator import propagator, square
 
-STATE, SPARE, TRAIN = (
-    0,
-    1,
-    2,
-)  # amounts [mg] and rates of infusions [mg/h]: of the body, of grid points, of doses
-MATRIX, SHIFTED = (
-    3,
-    4,
-)  # the system that the ladder stands on [1/h], and plus the fastest loss on the diagonal
+# amounts [mg] and rates of infusions [mg/h]: of the body, of grid points, of doses at steady state
+STATE, SPARE, TRAIN = 0, 1, 2
+# the system that the ladder stands on [1/h], and the same plus the fastest loss on the diagonal
+MATRIX, SHIFTED = 3, 4
 TERM, TOTAL, FOLLOWING = 5, 6, 7  # of the series
 LOSS, GONE = 8, 9  # what leaves the body per hour (-1: the rate of an infusion), and over the highest rung
 PACE = 10  # fastest loss [1/h]; step of the lowest rung [h]; how many rungs are made

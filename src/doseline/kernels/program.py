@@ -73,6 +73,13 @@ class Program(NamedTuple):
     size: np.ndarray  # (4,) how many segments, intervals, tables there are; first grid point of segment 0
 
 
+@kernel
+def rounding(time):
+    """What the points of a grid may be off by [h]; there may be none."""
+    last = time.shape[0] - 1
+    return ROUNDED * max(abs(time[0]), abs(time[last])) if last >= 0 else 0.0
+
+
 def blank(doses, grid):
     """Room for the inputs and the program of at most ``doses`` doses; plain Python, for compiling it takes a second."""
     points = grid.time.shape[0]
@@ -140,7 +147,7 @@ def points_before(grid, first, nominal, delay):
     A point at the very time of an input belongs to what follows it: grids show the level after the dose.
     """
     time, last = grid.time, grid.time.shape[0]
-    before = -SAME * (nominal + delay) - ROUNDED * max(abs(time[0]), abs(time[last - 1]))
+    before = -SAME * (nominal + delay) - rounding(time)
     k = first
     if grid.step > 0.0:
         k = max(first, int(min(max((nominal + delay - time[0]) / grid.step, 0.0), float(last))))

@@ -62,13 +62,12 @@ def eliminate(w, n):
 
 
 @kernel
-def balance(w, row, loss, rate, target, compartments, size):
-    """Solve for the amounts: ``row`` holds transfers (n * n), ``loss`` what leaves; an inflow ``rate`` into ``target``.
+def balance(w, row, loss, compartments, size):
+    """Solve for the amounts: ``row`` holds transfers (n * n), ``loss`` what leaves; False where they never settle.
 
     What enters is in the row ``TRAIN``, and so is the answer; no rate stays there.
     """
     n = len(size)
-    w[TRAIN, target] += rate
     for j in range(compartments):
         for i in range(compartments):
             w[HELD, i * compartments + j] = w[row, i * n + j]
@@ -86,7 +85,8 @@ def hold_rate(w, target, rate, compartments, size):
     n = len(size)
     for j in range(n):
         w[TRAIN, j] = 0.0
-    return balance(w, MATRIX, LOSS, rate, target, compartments, size)
+    w[TRAIN, target] = rate
+    return balance(w, MATRIX, LOSS, compartments, size)
 
 
 @kernel
@@ -118,7 +118,7 @@ def settle(w, train, compartments, size):
         w[TRAIN, train.target] = train.amount
     # the stride of a grid is made again when it is needed
     propagator(w[MATRIX], w[LOSS], train.interval, w[STRIDE], w[SCRATCH : SCRATCH + 4], size)
-    settled = balance(w, STRIDE, SCRATCH + 2, 0.0, train.target, compartments, size)
+    settled = balance(w, STRIDE, SCRATCH + 2, compartments, size)
     if train.rate > 0.0:
         run_infusions(w, train, train.since, compartments, size)
     else:

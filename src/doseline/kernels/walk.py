@@ -3,7 +3,7 @@
 Between two of them the state moves by `ladder`, under the system of the stretch that ends at the next record. Rates of
 infusions are states behind the compartments, as in `drive`; while a compartment is off, its row and column of the
 matrix are zero. Subjects share nothing, so the bits of one do not depend on its neighbours. Rules:
-docs/theory/event_tables.md.
+docs/reference/event_tables.md; how it is computed: docs/theory/event_tables.md.
 """
 
 import math
@@ -37,7 +37,7 @@ from doseline.kernels.ladder import (
     move,
     stand,
 )
-from doseline.kernels.program import ROUNDED, SAME
+from doseline.kernels.program import SAME, rounding
 from doseline.kernels.propagator import propagator
 from doseline.kernels.steady import Train, hold_rate, settle
 
@@ -61,9 +61,7 @@ class Work(NamedTuple):
     """Memory of one thread."""
 
     w: np.ndarray  # numbers in named rows, see `ladder`
-    on: (
-        np.ndarray
-    )  # (n,) is the compartment switched on? Where the number of states is asked for, this is handed on
+    on: np.ndarray  # (n,) is the compartment switched on? Also handed on as the ``size`` of other kernels
     running: np.ndarray  # (n,) how many infusions are behind each rate
     agenda: np.ndarray  # of `agenda.ENTRY`
     held: np.ndarray  # (1,) how many entries there are
@@ -216,7 +214,7 @@ def coast(k, until, system, systems, grid, work, out, line):
 
 
 @kernel(inline="always")
-def before(table, row, last, work, grid):
+def before(table, row, last, work, rounded):
     """Until when nothing happens, with room for rounding [h]."""
     until = math.inf
     if row < last:
@@ -225,7 +223,7 @@ def before(table, row, last, work, grid):
     if at >= 0:
         due = work.agenda[at].nominal + work.agenda[at].delay
         until = min(until, due - work.agenda[at].slack)
-    return until - ROUNDED * max(abs(grid.time[0]), abs(grid.time[-1])) if until < math.inf else until
+    return until - rounded
 
 
 @kernel(inline="always")
@@ -235,7 +233,7 @@ def walk_subject(subject, first, table, systems, grid, work, out):
     row, last = first[subject], first[subject + 1]
     k, points = 0, grid.time.shape[0]
     line = subject if points > 0 else 0
-    rounded = ROUNDED * max(abs(grid.time[0]), abs(grid.time[points - 1])) if points > 0 else 0.0
+    rounded = rounding(grid.time)
     # now is a pair, as entries of the agenda are
     now, past = table[row].time, 0.0
     while k < points and grid.time[k] < now - SAME * abs(now) - rounded:
@@ -277,7 +275,7 @@ def walk_subject(subject, first, table, systems, grid, work, out):
             at_record = until - latest <= SAME * abs(latest) + rounded
             system = table[row - 1].own if at_record else stretch
             write_levels(w, STATE, systems, system, out, line, k)
-            k = coast(k + 1, before(table, row, last, work, grid), stretch, systems, grid, work, out, line)
+            k = coast(k + 1, before(table, row, last, work, rounded), stretch, systems, grid, work, out, line)
     ended = SOLVED if settled else UNSETTLED
     for i in range(len(work.on)):
         if settled and not math.isfinite(w[STATE, i]):

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from doseline.errors import InputError
-from doseline.units import STANDARD_UNITS as STANDARD_UNITS
-from doseline.units import factor, parse_unit, read_quantity, registry
+from doseline.units import STANDARD_UNITS, factor, parse_unit, read_quantity, registry
 
 
 @dataclass(frozen=True, eq=False)
