@@ -16,7 +16,7 @@ from doseline.units import Dimension, dimension, read_quantity
 
 RESERVED = (
     *("time", "subject", "regimen", "meal", "formulation", "route", "dose", "interval"),
-    *("status", "total_dose", "doses_taken", "dose_time", "course_end"),
+    *("status", "method", "stiff_since", "steps", "total_dose", "doses_taken", "dose_time", "course_end"),
 )
 """Names that results use for themselves."""
 
