@@ -110,7 +110,7 @@ def _metric(model: Model, check: Check, case: _Case) -> tuple[float, str]:
 
 def _followed(model: Model, check: Check, case: _Case) -> float:
     """How long after its last dose the course is followed. [h]"""
-    if check.follow is not None or not getattr(model, "linear", True):
+    if check.follow is not None or not model.linear:
         return check.followed
     return FOLLOWED * math.log(2.0) / _slowest_rate(model, case)[0]
 

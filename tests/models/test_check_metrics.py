@@ -110,3 +110,15 @@ def test_keys_that_do_not_fit(metric, key, unit, told):
         read_model(LINEAR % ("plasma", metric, key, unit), place="linear.toml")
     assert told in str(caught.value)
     assert "linear.toml [check" in str(caught.value)
+
+
+@pytest.mark.parametrize(("metric", "unit"), [("AUCinf", "mg*h/L"), ("half_life", "h")])
+def test_nonlinear_models_have_no_half_life(metric, unit):
+    """Truth: where the rate moves with the amount, no straight line is the last one for certain."""
+    text = LINEAR.replace(
+        '"central -> second" = "K"', '"central -> second" = "K * central / (central + second)"'
+    )
+    with pytest.raises(DoselineError) as caught:
+        read_model(text % ("plasma", metric, "", unit), place="bent.toml")
+    assert f'bent.toml [check "x"]: the model is not linear, so it has no {metric}' in str(caught.value)
+    assert "ask for AUCtau with a long last interval" in str(caught.value)
