@@ -81,10 +81,10 @@ def effect_compartment():
 
 
 def feedback():
-    """Gabrielsson & Peletier 2008: KIN 1 /h, KOUT 1 /h, KTOL 0.1 /h; the moderator divides the production."""
+    """Gabrielsson & Peletier 2008: KIN 1 /h, KOUT 1 /h, KTOL 0.02 /h; the moderator divides the production."""
     return with_response(
         [1.0, 1.0],
-        lambda t, c, r, m: [1 * inhibits(c) / m - 1 * r, 0.1 * (r - m)],
+        lambda t, c, r, m: [1 * inhibits(c) / m - 1 * r, 0.02 * (r - m)],
         lambda c, r, m: {"response": 100 * r, "moderator": 100 * m},
     )
 
@@ -199,7 +199,7 @@ def weibull():
         return [-hazard * depot, hazard * depot - 0.1 * central]
 
     def outputs(t, y, age, last):
-        return {"plasma": y[1] / 50}
+        return {"plasma": y[1] / 50, "depot": y[0]}
 
     text = "100 mg every 24 h x 3"
     return Reference([0, 0], rates, outputs, text, repeated(0, 100, every=24, count=3), until=96)
@@ -216,7 +216,7 @@ def mixed():
         return [-first_order - even, first_order + even - 0.1 * central]
 
     def outputs(t, y, age, last):
-        return {"plasma": y[1] / 50}
+        return {"plasma": y[1] / 50, "depot": y[0]}
 
     given = repeated(0, 100, every=24, count=3)
     return Reference([0, 0], rates, outputs, "100 mg every 24 h x 3", given, until=96, corners=(3.0,))
