@@ -284,8 +284,8 @@ def claret():
     def outputs(t, y, age, last):
         return {"size": y[2], "change": 100 * (y[2] / 60 - 1), "plasma": y[1] / 100}
 
-    given = repeated(0, 1000, every=24, count=84)
-    return Reference([0, 0, 60], rates, outputs, "1000 mg once daily for 12 weeks", given, until=3500)
+    given = repeated(0, 1000, every=24, count=28)
+    return Reference([0, 0, 60], rates, outputs, "1000 mg once daily for 4 weeks", given, until=1700)
 
 
 def friberg():
