@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from doseline.dosing.regimen import Regimen as Regimen
     from doseline.dosing.regimen import regimen as regimen
     from doseline.errors import DoselineError as DoselineError
+    from doseline.model.edit import build_model as build_model
     from doseline.model.read import library as library
     from doseline.model.read import load_model as load_model
     from doseline.model.spec import Model as Model
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "load_model": "model.read",
     "library": "model.read",
+    "build_model": "model.edit",
     "regimen": "dosing.regimen",
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
