@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from doseline.dosing.records import Records as Records
     from doseline.dosing.regimen import Regimen as Regimen
     from doseline.dosing.regimen import regimen as regimen
+    from doseline.drawing.picture import Diagram as Diagram
+    from doseline.drawing.picture import diagram as diagram
     from doseline.errors import DoselineError as DoselineError
     from doseline.model.read import library as library
     from doseline.model.read import load_model as load_model
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "load_model": "model.read",
     "library": "model.read",
+    "diagram": "drawing.picture",
     "regimen": "dosing.regimen",
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
@@ -41,6 +44,7 @@ _WHERE = {
     "dose_log": "doses",
     "replay": "simulation",
     "Model": "model.spec",
+    "Diagram": "drawing.picture",
     "Regimen": "dosing.regimen",
     "Dose": "dosing.dose",
     "Records": "dosing.records",

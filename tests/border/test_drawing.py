@@ -30,7 +30,7 @@ def measured(text, size, bold):
 
 
 def drawn(model):
-    return ET.fromstring(diagram(model))
+    return ET.fromstring(diagram(model).svg)
 
 
 def groups(svg, kind):
@@ -168,7 +168,7 @@ def on_edge(point, box):
 
 def test_it_takes_the_colours_of_the_page(model):
     """Truth: the rule; a colour of its own would vanish on a light page or on a dark one."""
-    colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', diagram(model)))
+    colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', diagram(model).svg))
     assert colours <= {"currentColor", "none"}
 
 
@@ -266,7 +266,7 @@ def test_texts_are_escaped_and_cut():
     """Truth: XML, and the rule that a tooltip has all of a formula."""
     rate = " + ".join(["K"] * 20)
     model = made(["a"], {("a", "out"): rate}, {"iv": "a"})
-    text = diagram(model)
+    text = diagram(model).svg
     assert "made &amp; &lt;drawn&gt;" in text
     assert "1. a: the &lt;a&gt; &amp; more" in text
     svg = ET.fromstring(text)
