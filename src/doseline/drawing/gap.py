@@ -63,8 +63,8 @@ class Gap:
 
 
 def _room(arrow: Arrow, *, text: bool) -> float:
-    """Room for an arrow at one side; the text of a flow stands where it begins, that of a dose before it."""
-    if arrow.dose:
+    """Room for an arrow at one side; the text stands where an arrow begins, or before it."""
+    if arrow.inward:
         return SHAFT + arrow.wide + 2 * OFF
     if arrow.kind == "open":
         return max(SHAFT, arrow.wide + ROOM)

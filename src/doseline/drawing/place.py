@@ -9,8 +9,8 @@ from doseline.drawing.parts import RATE_SIZE, Arrow, Box, Plan, Point, Spot, wid
 
 STACK, APART = 62.0, 44.0
 """Between host and guest; between other boxes of one column at least. [px]"""
-LANE, LINE = 32.0, 15.0
-"""Between lanes, between lines of text. [px]"""
+LANE, LOW, LINE = 32.0, 14.0, 15.0
+"""Between lanes, with and without a text; between lines of text. [px]"""
 PAIR_X = 11.0
 """From the middle to each of two upright arrows between host and guest. [px]"""
 
@@ -32,6 +32,7 @@ def place(plan: Plan) -> None:
     _lanes(plan, gaps)
     for arrow in plan.arrows:
         _DRAW[arrow.kind](arrow, gaps)
+        del arrow.spots[len(arrow.texts) :]
 
 
 def _all(column: list[Box]) -> list[Box]:
@@ -80,9 +81,13 @@ def _lanes(plan: Plan, gaps: list[Gap]) -> None:
     ways = {arrow: _ends(arrow, gaps) for arrow in plan.arrows if arrow.kind == "long"}
     order = sorted(ways, key=lambda arrow: abs(ways[arrow][0][-1].x - ways[arrow][1][0].x))
     for up in (True, False):
-        for number, arrow in enumerate([each for each in order if each.rises is up]):
+        y, apart = (top, 0.75 * LANE) if up else (bottom - 0.25 * LANE, 0.0)
+        for arrow in [each for each in order if each.rises is up]:
             begin, end = ways[arrow]
-            y = top - LANE * (number + 0.75) if up else bottom + LANE * (number + 0.75)
+            own = LANE if arrow.texts else LOW
+            # a text stands above its line: on the outside of a lane at the top, on the inside of one at the bottom
+            y = y - apart if up else max(y + own, bottom + LOW)
+            apart = own
             arrow.points = [*begin, Point(begin[-1].x, y), Point(end[0].x, y), *end]
     uprights = [
         (a.x, min(a.y, b.y), max(a.y, b.y)) for each in order for a, b in pairwise(each.points) if a.x == b.x
@@ -161,7 +166,7 @@ def _open(arrow: Arrow, gaps: list[Gap]) -> None:
         far = Point(port.x, port.y + turn * SHAFT)
         first = far.y - OFF - LINE * (len(arrow.texts) - 1) if side == "top" else far.y + LINE
         arrow.spots = [Spot(port.x, first + LINE * i, "middle") for i in lines]
-    arrow.points = [far, port] if arrow.dose else [port, far]
+    arrow.points = [far, port] if arrow.inward else [port, far]
 
 
 def _nothing(arrow: Arrow, gaps: list[Gap]) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, PathPatch
+from matplotlib.patches import Circle, FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Transform
 
-from doseline.drawing.parts import Arrow, Box, Plan, Point
+from doseline.drawing.parts import Arrow, Box, Plan
 from doseline.drawing.strokes import (
     CORNER,
     DASHES,
+    DOT,
     FAINT,
     FILL,
     STROKE,
@@ -25,8 +26,10 @@ from doseline.drawing.strokes import (
     arrow_labels,
     bends,
     box_labels,
+    dot,
     head,
     page_of,
+    stroke,
 )
 
 DPI = 150
@@ -67,22 +70,27 @@ def _box(box: Box, to_page: Transform) -> Iterator[Artist]:
 
 
 def _arrow(arrow: Arrow, to_page: Transform) -> Iterator[Artist]:
-    yield _line(arrow.points, to_page, DASHES if arrow.dose else ())
-    tip = Path([*head(*arrow.points[-2:]), arrow.points[-1]], closed=True)
-    yield PathPatch(tip, facecolor=INK, linewidth=0, transform=to_page)
+    yield _line(arrow, to_page)
+    middle = dot(arrow)
+    if middle is None:
+        tip = Path([*head(arrow), arrow.points[-1]], closed=True)
+        yield PathPatch(tip, facecolor=INK, linewidth=0, transform=to_page)
+    else:
+        yield Circle(middle, DOT, facecolor=INK, linewidth=0, transform=to_page)
     for label in arrow_labels(arrow):
         yield _text(label, to_page)
 
 
-def _line(points: list[Point], to_page: Transform, dashes: Sequence[float]) -> PathPatch:
-    start, turns, end = bends(points)
+def _line(arrow: Arrow, to_page: Transform) -> PathPatch:
+    start, turns, end = bends(arrow)
     steps = [(start, Path.MOVETO)]
     for begin, corner, after in turns:
         steps += [(begin, Path.LINETO), (corner, Path.CURVE3), (after, Path.CURVE3)]
     places, codes = zip(*steps, (end, Path.LINETO), strict=True)
+    width = stroke(arrow)
     # matplotlib counts dashes in widths of the line
-    style = (0, tuple(length / STROKE for length in dashes)) if dashes else "solid"
-    look: dict[str, Any] = {"linestyle": style, "linewidth": STROKE * POINT, "capstyle": "butt"}
+    dashes = tuple(length / width for length in DASHES.get(arrow.sort, ()))
+    look: dict[str, Any] = {"linestyle": (0, dashes or None), "linewidth": width * POINT, "capstyle": "butt"}
     return PathPatch(Path(places, codes), fill=False, edgecolor=INK, transform=to_page, **look)
 
 

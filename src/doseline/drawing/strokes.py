@@ -13,8 +13,12 @@ MARGIN, CORNER, HEAD, BEND = 12.0, 9.0, 9.0, 7.0
 """Around the picture; of a box; length of the head of an arrow; of a line that turns. [px]"""
 STROKE = 1.5
 """Width of a line. [px]"""
-DASHES = (5.0, 4.0)
-"""Of the arrow of a dose: line and space. [px]"""
+THIN = 1.2
+"""Width of a line along which nothing moves. [px]"""
+DASHES: dict[str, tuple[float, float]] = {"dose": (5.0, 4.0), "drive": (1.5, 3.0), "influence": (1.5, 3.0)}
+"""Sorts of lines that are not solid: line and space. [px]"""
+DOT = 3.5
+"""Radius of the head of an influence. [px]"""
 FILL, FAINT = 0.06, 0.65
 """How much of the colour is in the ground of a box, and in its number."""
 
@@ -54,10 +58,10 @@ def page_of(plan: Plan) -> Page:
     return Page(left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
 
 
-def bends(points: list[Point]) -> tuple[Point, list[Bend], Point]:
+def bends(arrow: Arrow) -> tuple[Point, list[Bend], Point]:
     """A line with rounded turns: its start, the turns, and its end, where the head of the arrow begins."""
-    *inner, last = points
-    points = [*inner, _towards(last, inner[-1], HEAD - 1)]
+    *inner, last = arrow.points
+    points = [*inner, _towards(last, inner[-1], 2 * DOT if arrow.sort == "influence" else HEAD - 1)]
     turns = []
     for before, (turn, after) in zip(points, pairwise(points[1:]), strict=False):
         reach = min(BEND, _apart(before, turn) / 2, _apart(turn, after) / 2)
@@ -65,11 +69,23 @@ def bends(points: list[Point]) -> tuple[Point, list[Bend], Point]:
     return points[0], turns, points[-1]
 
 
-def head(before: Point, tip: Point) -> tuple[Point, Point, Point]:
+def dot(arrow: Arrow) -> Point | None:
+    """Middle of the round head of an influence; None for arrows."""
+    before, tip = arrow.points[-2:]
+    return _towards(tip, before, DOT) if arrow.sort == "influence" else None
+
+
+def head(arrow: Arrow) -> tuple[Point, Point, Point]:
     """The triangle at the end of an arrow, from its tip."""
+    before, tip = arrow.points[-2:]
     base = _towards(tip, before, HEAD)
     x, y = (tip.y - base.y) * 0.45, (base.x - tip.x) * 0.45
     return tip, Point(base.x + x, base.y + y), Point(base.x - x, base.y - y)
+
+
+def stroke(arrow: Arrow) -> float:
+    """Width of a line. [px]"""
+    return THIN if arrow.acts else STROKE
 
 
 def box_labels(box: Box) -> Iterator[Label]:

@@ -9,6 +9,7 @@ from doseline.drawing.parts import Arrow, Box, Plan, Point
 from doseline.drawing.strokes import (
     CORNER,
     DASHES,
+    DOT,
     FAINT,
     FILL,
     STROKE,
@@ -16,8 +17,10 @@ from doseline.drawing.strokes import (
     arrow_labels,
     bends,
     box_labels,
+    dot,
     head,
     page_of,
+    stroke,
 )
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
@@ -62,16 +65,20 @@ def _box(box: Box) -> Iterator[str]:
 
 
 def _arrow(arrow: Arrow) -> Iterator[str]:
-    dashes = ' stroke-dasharray="{:g} {:g}"'.format(*DASHES) if arrow.dose else ""
-    yield f'<g class="{"dose" if arrow.dose else "flow"}"><title>{_clean(arrow.tooltip)}</title>'
-    yield f'<path d="{_line(arrow.points)}" stroke="currentColor" stroke-width="{STROKE:g}"{dashes}/>'
-    yield f'<path d="M {" L ".join(map(_pair, head(*arrow.points[-2:])))} Z" fill="currentColor"/>'
+    dashes = ' stroke-dasharray="{:g} {:g}"'.format(*DASHES[arrow.sort]) if arrow.sort in DASHES else ""
+    middle = dot(arrow)
+    yield f'<g class="{arrow.sort}"><title>{_clean(arrow.tooltip)}</title>'
+    yield f'<path d="{_line(arrow)}" stroke="currentColor" stroke-width="{stroke(arrow):g}"{dashes}/>'
+    if middle is None:
+        yield f'<path d="M {" L ".join(map(_pair, head(arrow)))} Z" fill="currentColor"/>'
+    else:
+        yield f'<circle cx="{middle.x:.1f}" cy="{middle.y:.1f}" r="{DOT:g}" fill="currentColor"/>'
     yield from map(_text, arrow_labels(arrow))
     yield "</g>"
 
 
-def _line(points: list[Point]) -> str:
-    start, turns, end = bends(points)
+def _line(arrow: Arrow) -> str:
+    start, turns, end = bends(arrow)
     inner = [f"L {_pair(begin)} Q {_pair(corner)} {_pair(after)}" for begin, corner, after in turns]
     return " ".join([f"M {_pair(start)}", *inner, f"L {_pair(end)}"])
 
