@@ -133,11 +133,12 @@ def _forward(onward: dict[Box, list[Box]], begin: Sequence[Box]) -> list[Box]:
 
 
 def _attach(plan: Plan) -> None:
-    """Choose how each arrow runs. Straight ones come first: they need the middle of a side."""
+    """Choose how each arrow runs. Straight ones come first: they need the middle of a side. Doses come before gains:
+    where there is one place at the left, they take it."""
     for arrow in plan.arrows:
         arrow.kind = _kind(plan, arrow)
     for kind, attach in (("straight", _across), ("elbow", _across), ("long", _by_lane), ("open", _open)):
-        for arrow in plan.arrows:
+        for arrow in sorted(plan.arrows, key=lambda arrow: arrow.inward + (arrow.inward and not arrow.dose)):
             if arrow.kind == kind:
                 attach(plan, arrow)
 

@@ -46,9 +46,7 @@ class Gap:
         return self.start + self.left + spare / 2 + TRACK * (number + 0.5)
 
     def centre(self, arrow: Arrow) -> float:
-        """Middle of the text of an arrow that runs across."""
-        if self.centred:
-            return self.start + self.width / 2
+        """Middle of the text of an arrow that runs across; in a centred gap the middle of the arrow is free."""
         if arrow.backward:
             return self.start + self.width - self.right / 2
         return self.start + self.left / 2

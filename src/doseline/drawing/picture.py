@@ -34,8 +34,11 @@ class Diagram:
 
     def __repr__(self) -> str:
         """Name of the model, and what is in the picture."""
-        boxes, arrows = len(self._plan.boxes), len(self._plan.arrows)
-        return f"<Diagram {self.name}: {boxes} box{'es' * (boxes != 1)}, {arrows} arrow{'s' * (arrows != 1)}>"
+        influences = sum(arrow.sort == "influence" for arrow in self._plan.arrows)
+        counted = {"box": len(self._plan.boxes), "arrow": len(self._plan.arrows) - influences}
+        counted |= {"influence": influences} if influences else {}
+        told = (f"{number} {_plural(word) if number != 1 else word}" for word, number in counted.items())
+        return f"<Diagram {self.name}: {', '.join(told)}>"
 
     __str__ = __repr__
 
@@ -86,6 +89,10 @@ class Diagram:
                 place=str(path),
                 advice="look at its permissions, and at the space that is left",
             ) from error
+
+
+def _plural(word: str) -> str:
+    return f"{word}es" if word.endswith("x") else f"{word}s"
 
 
 def _svg(picture: Diagram) -> bytes:

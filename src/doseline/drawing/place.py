@@ -124,7 +124,9 @@ def _straight(arrow: Arrow, gaps: list[Gap]) -> None:
     pair = [other for other in source.at(leaves) if other.kind == "straight"]
     below = len(pair) == 2 and pair[1] is arrow
     y = arrow.points[0].y + (OFF + 0.72 * RATE_SIZE if below else -OFF)
-    arrow.spots = [Spot(gaps[_side_gap(source, leaves)].centre(arrow), y, "middle")]
+    gap = gaps[_side_gap(source, leaves)]
+    middle = (arrow.points[0].x + arrow.points[1].x) / 2 if gap.centred else gap.centre(arrow)
+    arrow.spots = [Spot(middle, y, "middle")]
 
 
 def _elbow(arrow: Arrow, gaps: list[Gap]) -> None:
@@ -158,9 +160,8 @@ def _open(arrow: Arrow, gaps: list[Gap]) -> None:
         middle = port.y + 0.35 * RATE_SIZE - LINE * (len(arrow.texts) - 1) / 2
         arrow.spots = [Spot(far.x - OFF, middle + LINE * i, "end") for i in lines]
     elif side == "right":
-        gap = gaps[_side_gap(box, side)]
-        far = Point(gap.start + max(SHAFT, arrow.wide + ROOM), port.y)
-        arrow.spots = [Spot((gap.start + far.x) / 2, port.y - OFF, "middle")]
+        far = Point(port.x + max(SHAFT, arrow.wide + ROOM), port.y)
+        arrow.spots = [Spot((port.x + far.x) / 2, port.y - OFF, "middle")]
     else:
         turn = -1.0 if side == "top" else 1.0
         far = Point(port.x, port.y + turn * SHAFT)
