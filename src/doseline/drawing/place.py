@@ -94,16 +94,30 @@ def _lanes(plan: Plan, gaps: list[Gap]) -> None:
     ]
     for arrow in order:
         flat = [(a, b) for a, b in pairwise(arrow.points) if a.y == b.y and not top < a.y < bottom]
-        arrow.spots = [Spot(_clear(arrow, *flat[0], uprights), flat[0][0].y - OFF, "middle")]
+        _write(arrow, *flat[0], uprights)
 
 
-def _clear(arrow: Arrow, begin: Point, end: Point, uprights: list[tuple[float, float, float]]) -> float:
-    """Middle of a text on a lane, as near to the middle of the lane as no upright line crosses it."""
-    half = arrow.wide / 2 + OFF
-    crossing = [x for x, low, high in uprights if low < begin.y - OFF < high]
+def _write(arrow: Arrow, begin: Point, end: Point, uprights: list[tuple[float, float, float]]) -> None:
+    """Put a text on a lane, as near to its middle as no upright line crosses it; cut it where there is no place."""
+    y, half = begin.y - OFF, arrow.wide / 2 + OFF
+    crossing = [x for x, low, high in uprights if low < y < high]
     middle, reach = (begin.x + end.x) / 2, abs(end.x - begin.x) / 2
     tries = [middle + turn * step for step in range(0, int(reach) + 1, 4) for turn in (1, -1)]
-    return next((x for x in tries if all(abs(x - line) > half for line in crossing)), middle)
+    free = next((x for x in tries if all(abs(x - line) > half for line in crossing)), None)
+    if free is None:
+        edges = sorted([begin.x, end.x, *(x for x in crossing if abs(x - middle) < reach)])
+        left, right = max(pairwise(edges), key=lambda pair: pair[1] - pair[0])
+        free, room = (left + right) / 2, right - left - 2 * OFF
+        arrow.texts = tuple(_cut(text, room) for text in arrow.texts)
+    arrow.spots = [Spot(free, y, "middle")]
+
+
+def _cut(text: str, room: float) -> str:
+    """As much of a text as fits."""
+    cut = text
+    while cut != "…" and wide(cut, RATE_SIZE) > room:
+        cut = cut.removesuffix("…")[:-1].rstrip() + "…"
+    return cut
 
 
 def _ends(arrow: Arrow, gaps: list[Gap]) -> tuple[list[Point], list[Point]]:
@@ -122,7 +136,8 @@ def _straight(arrow: Arrow, gaps: list[Gap]) -> None:
     (source, leaves), (target, enters) = arrow.ends
     arrow.points = [source.port(arrow, leaves), target.port(arrow, enters)]
     pair = [other for other in source.at(leaves) if other.kind == "straight"]
-    below = len(pair) == 2 and pair[1] is arrow
+    last = source.at(leaves)[-1] is arrow and target.at(enters)[-1] is arrow
+    below = len(pair) == 2 and pair[1] is arrow and last
     y = arrow.points[0].y + (OFF + 0.72 * RATE_SIZE if below else -OFF)
     gap = gaps[_side_gap(source, leaves)]
     middle = (arrow.points[0].x + arrow.points[1].x) / 2 if gap.centred else gap.centre(arrow)
