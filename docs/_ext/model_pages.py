@@ -273,7 +273,7 @@ def render(path: Path) -> list[str]:
         "",
     ]
     lines += [f'`dl.load_model("{name}")`, version {prose(model.get("version", "not given"))}', ""]
-    lines += ["```{raw} html", diagram(read_model(text, place=str(path))), "```", ""]
+    lines += ["```{raw} html", diagram(read_model(text, place=str(path))).svg, "```", ""]
     lines += reference(model.get("source", {}))
     for title, section in SECTIONS.items():
         lines += titled(title, section(model))

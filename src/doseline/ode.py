@@ -18,9 +18,9 @@ from doseline.kernels.agenda import OTHER, TABLE
 from doseline.kernels.drive_lanes import blank_lanes, compile_drive
 from doseline.kernels.lanes import LANES, Problem, Told
 from doseline.kernels.program import Grid
+from doseline.method import METHODS
 from doseline.schedule import Schedule
 from doseline.solve import in_threads
-from doseline.method import METHODS
 from doseline.solver import STIFF, Solver
 from doseline.times import even_step
 from doseline.walk_events import columns_of, entries_of, mark, sound_doses

@@ -11,7 +11,6 @@ from doseline.method import METHODS
 from doseline.model.spec import Model
 from doseline.units import read_quantity
 
-
 EXACT, STIFF = "exact", "rodas5p"
 LOOSE = 1e-5
 """From this relative tolerance on, Tsit5 needs less work than DOP853."""

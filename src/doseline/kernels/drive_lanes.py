@@ -6,9 +6,10 @@ Compiled once, for all models and methods: a model brings three functions along,
 import math
 
 import numpy as np
-from numba import types, typeof
+from numba import typeof, types
 
 from doseline.kernels.agenda import ENTRY as AGENDA_ENTRY
+from doseline.kernels.agenda import TABLE
 from doseline.kernels.fixed_point import blank_history
 from doseline.kernels.kernel import kernel
 from doseline.kernels.lane_walk import (
@@ -29,9 +30,9 @@ from doseline.kernels.lane_walk import (
 from doseline.kernels.lanes import (
     ABSOLUTE,
     END,
+    FUNCTION,
     GROWTH,
     JACOBIAN,
-    FUNCTION,
     LANE,
     LANES,
     LENGTH,
@@ -52,7 +53,6 @@ from doseline.kernels.lanes import (
     Told,
 )
 from doseline.kernels.methods import DOP853_STABLE, TSIT5_STABLE
-from doseline.kernels.agenda import TABLE
 from doseline.kernels.program import SAME, Grid, rounding
 from doseline.kernels.rosenbrock import rodas5p, rodas5p_dense
 from doseline.kernels.runge_kutta import (
