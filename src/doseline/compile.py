@@ -11,6 +11,7 @@ import numpy as np
 
 from doseline.errors import InputError, did_you_mean
 from doseline.model.expression import Expression
+from doseline.model.linear import LinearForm
 from doseline.model.spec import Formulation, Meal, Model, Route
 
 Values = Mapping[str, float | np.ndarray]
@@ -41,15 +42,17 @@ class Compiled:
         """Array position of each compartment."""
         return {name: position for position, name in enumerate(self.model.compartments)}
 
+    @property
+    def _linear(self) -> LinearForm:
+        form = self.model.linear_form
+        assert form is not None  # the matrices of a model that is not linear are asked for by nobody
+        return form
+
     @cached_property
     def _output_rows(self) -> dict[str, tuple[float, dict[str, Expression]]]:
         """For each output its factor to the declared unit, and the coefficient of each compartment."""
-        rows = {}
-        for name, output in self.model.outputs.items():
-            coefficients = output.value.linear_in(tuple(self.states))
-            assert coefficients is not None  # others are refused when the file is read
-            rows[name] = output.from_coherent, coefficients
-        return rows
+        rows = self._linear.outputs
+        return {name: (output.from_coherent, rows[name]) for name, output in self.model.outputs.items()}
 
     def parameters(
         self, covariates: Values, changes: Mapping[str, float] | None = None
@@ -73,8 +76,8 @@ class Compiled:
         """
         n = len(self.states)
         rates, losses = np.zeros((subjects, n, n)), np.zeros((subjects, n))
-        for flow in self.model.flows:
-            rate = flow.rate.evaluate(values)
+        for flow, constant in zip(self.model.flows, self._linear.rates, strict=True):
+            rate = constant.evaluate(values)
             source = self.states[flow.source]
             rates[:, source, source] -= rate
             if flow.target is None:

@@ -45,6 +45,10 @@ def model_tables(model: Model) -> Iterator[Any]:
         structure.add_row(f"compartment {number}", f"{name}: {compartment.label}")
     for flow in model.flows:
         structure.add_row(f"{flow.source} -> {flow.target or 'out'}", flow.rate.text)
+    for name, expression in model.rates.items():
+        structure.add_row(f"rate of {name}", expression.text)
+    for name, expression in model.variables.items():
+        structure.add_row(f"{name} over time", expression.text)
     for name, expression in model.individual.items():
         structure.add_row(f"{name} of a subject", expression.text)
     for name, route in model.routes.items():

@@ -31,7 +31,7 @@ ONE = {
     "unknown section": (
         ("[covariates]\n", "[covariats]\nAGE = 3\n[covariates]\n"),
         "m.toml [covariats]: unknown section\n  did you mean 'covariates'? sections: source, covariates, parameters, "
-        "individual, compartments, flows, initial, routes, formulations, outputs, check",
+        "individual, compartments, variables, flows, rates, initial, routes, formulations, outputs, check",
     ),
     "name": (
         ('name = "example"', 'name = "../example"'),

@@ -259,7 +259,7 @@ def test_every_mistake_is_told_at_once():
     )
     assert complaint(text) == (
         "m.toml [sauce]: unknown section\n  did you mean 'source'? sections: source, covariates, parameters, "
-        "individual, compartments, flows, initial, routes, formulations, outputs, check\n"
+        "individual, compartments, variables, flows, rates, initial, routes, formulations, outputs, check\n"
         "m.toml: section [source] is missing or empty\n  add [source] with at least one entry\n"
         "m.toml [parameters.KA]: 'value' is missing\n  add value = ...: a finite number, without quotes\n"
         "m.toml [parameters.KA]: unknown key 'valeu'\n"
@@ -268,7 +268,8 @@ def test_every_mistake_is_told_at_once():
         '  expected "R" read in the source, "R2" read in a source that quotes it, "D" derived, "M" from memory, '
         '"assumption" or "calibrated"\n'
         "m.toml [outputs.plasma]: unknown name 'Vd'\n"
-        "  did you mean 'V'? known here: CL, V, F, LAG, WT_STD, KA, WT, KE, delay, gut, central\n"
+        "  did you mean 'V'? known here: CL, V, F, LAG, WT_STD, KA, WT, KE, delay, gut, central, "
+        "t, tad, dose\n"
         "m.toml [routes.oral]: lag = 'CL' is volume / time\n  expected time\n"
         "m.toml [formulations.capsule.meals.fasted.LAG]: 'LAG' reaches no route, so the meal would change nothing\n"
         "  use it in the bioavailability, lag, duration or rate of a route"

@@ -108,6 +108,33 @@ def _told(node: Node, kind: Dimension) -> str:
     return f"'{written(node)}' is {kind.words}"
 
 
+def substituted(node: Node, trees: Mapping[str, Node]) -> Node:
+    """Put trees in the place of names.
+
+    >>> written(substituted(Apply("*", (Name("K"), Name("C"))), {"C": Apply("/", (Name("A"), Name("V")))}))
+    'K * (A / V)'
+    """
+    if isinstance(node, Apply):
+        return Apply(node.rule, tuple(substituted(arg, trees) for arg in node.args))
+    return trees.get(node.name, node) if isinstance(node, Name) else node
+
+
+class Size(NamedTuple):
+    """Of a tree."""
+
+    nodes: int
+    levels: int
+
+
+def size(node: Node, sizes: Mapping[str, Size] | None = None) -> Size:
+    """Measure a tree; names in `sizes` count as trees of that size."""
+    if isinstance(node, Apply):
+        args = [size(arg, sizes) for arg in node.args]
+        return Size(1 + sum(arg.nodes for arg in args), 1 + max(arg.levels for arg in args))
+    one = Size(1, 1)
+    return (sizes or {}).get(node.name, one) if isinstance(node, Name) else one
+
+
 class _Sum(NamedTuple):
     """constant + sum of coefficient * name; None is zero."""
 
@@ -125,17 +152,16 @@ def coefficients(node: Node, names: Collection[str]) -> dict[str, Node] | None:
 
 def _linear(node: Node, names: frozenset[str]) -> _Sum | None:
     """Write a tree as a sum over `names`, or find that it is not one."""
-    if names.isdisjoint(names_in(node)):
+    if isinstance(node, Number):
         return _Sum(None if node == Number(0.0) else node, {})
     if isinstance(node, Name):
-        return _Sum(None, {node.name: Number(1.0)})
-    assert isinstance(node, Apply)
-    if node.rule == "where":
-        return _linear_choice(node, names)
-    if node.rule not in ("+", "-", "*", "/", NEGATIVE):
-        return None
+        return _Sum(None, {node.name: Number(1.0)}) if node.name in names else _Sum(node, {})
     parts = [_linear(arg, names) for arg in node.args]
-    if any(part is None for part in parts):
+    if not any(part is None or part.coefficients for part in parts):
+        return _Sum(node, {})
+    if node.rule == "where":
+        return _linear_choice(node.args[0], parts)
+    if node.rule not in ("+", "-", "*", "/", NEGATIVE) or any(part is None for part in parts):
         return None
     left, right = parts[0], parts[-1]
     assert left is not None
@@ -159,13 +185,10 @@ def _linear(node: Node, names: frozenset[str]) -> _Sum | None:
     return None
 
 
-def _linear_choice(node: Apply, names: frozenset[str]) -> _Sum | None:
+def _linear_choice(condition: Node, parts: list[_Sum | None]) -> _Sum | None:
     """Choose between two sums under a condition that does not move with them."""
-    condition, yes, no = node.args
-    if not names.isdisjoint(names_in(condition)):
-        return None
-    first, second = _linear(yes, names), _linear(no, names)
-    if first is None or second is None:
+    asked, first, second = parts
+    if asked is None or asked.coefficients or first is None or second is None:
         return None
 
     def choose(one: Node | None, other: Node | None) -> Node:

@@ -138,7 +138,7 @@ def positive_kind(unit: str) -> str:
 
 
 class Compartment(Entry):
-    """A place where drug is, counted in `unit`."""
+    """What moves in time and is followed, counted in `unit`: drug at a place, an effect, cells."""
 
     unit: Unit = "mg"
     label: Text = Field(description="a few words in quotes")
@@ -150,7 +150,7 @@ class Compartment(Entry):
 
 
 class Flow(Entry):
-    """First-order transport; `target` None: out of the body."""
+    """Transport at `rate` times the amount in `source`; `target` None: out of the body."""
 
     source: str
     target: str | None
@@ -204,7 +204,7 @@ class Formulation(Entry):
 
 
 class Output(Entry):
-    """Something that is reported over time: a sum of amounts times factors."""
+    """Something that is reported over time."""
 
     value: Formula = Field(description='an expression in quotes, such as "central / V"')
     unit: Unit = Field(description=UNIT_HINT)

@@ -67,6 +67,11 @@ class Expression:
     names: tuple[str, ...]
     tree: Node
 
+    @classmethod
+    def of(cls, tree: Node) -> Expression:
+        """Write a tree down as an expression."""
+        return cls(written(tree), tuple(dict.fromkeys(names_in(tree))), tree)
+
     def __str__(self) -> str:
         """Give the text."""
         return self.text
@@ -120,7 +125,7 @@ class Expression:
         {'a': '2 / V', 'b': '-1 / V'}
         """
         found = coefficients(self.tree, names)
-        return None if found is None else {name: _expression(tree) for name, tree in found.items()}
+        return None if found is None else {name: Expression.of(tree) for name, tree in found.items()}
 
 
 def parse(text: str, place: str = "") -> Expression:
@@ -128,7 +133,8 @@ def parse(text: str, place: str = "") -> Expression:
     reader = _Reader(place)
     if len(text) > LONGEST:
         raise reader.error(
-            f"an expression of {len(text)} characters", f"at most {LONGEST}: name its parts in [individual]"
+            f"an expression of {len(text)} characters",
+            f"at most {LONGEST}: name its parts in [individual] or [variables]",
         )
     reader.shown = flat = " ".join(text.split())
     foreign = _FOREIGN.search(flat)
@@ -146,10 +152,6 @@ def parse(text: str, place: str = "") -> Expression:
         raise reader.too_deep()
     tree = reader.node(found)
     return Expression(flat, tuple(dict.fromkeys(names_in(tree))), tree)
-
-
-def _expression(tree: Node) -> Expression:
-    return Expression(written(tree), tuple(dict.fromkeys(names_in(tree))), tree)
 
 
 def _value(node: Node, values: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -188,7 +190,7 @@ class _Reader:
     def too_deep(self) -> ExpressionError:
         return self.error(
             f"'{_cut(self.shown)}' is nested too deeply",
-            f"at most {DEEPEST} levels or terms: name its parts in [individual]",
+            f"at most {DEEPEST} levels or terms: name its parts in [individual] or [variables]",
         )
 
     def node(self, found: ast.expr) -> Node:

@@ -53,7 +53,9 @@ class Draft:
     parameters: dict[str, Parameter] = field(default_factory=dict)
     individual: dict[str, Expression] = field(default_factory=dict)
     compartments: dict[str, Compartment] = field(default_factory=dict)
+    variables: dict[str, Expression] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
+    rates: dict[str, Expression] = field(default_factory=dict)
     initial: dict[str, Expression] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     formulations: dict[str, Formulation] = field(default_factory=dict)
@@ -93,7 +95,9 @@ class _Reader:
             "parameters": self.reader(Parameter),
             "individual": self.formula,
             "compartments": self.reader(Compartment),
+            "variables": self.formula,
             "flows": self.flow,
+            "rates": self.formula,
             "initial": self.formula,
             "routes": self.reader(Route),
             "formulations": self.formulation,
@@ -109,12 +113,7 @@ class _Reader:
         lines = {key: value for key, value in self.raw.items() if key not in sections}
         for key in [key for key, value in lines.items() if isinstance(value, (dict, list))]:
             del lines[key]
-            if key == "rates":
-                draft.complain(
-                    key, "only linear models can be solved", "write transfers as flows, in [flows]"
-                )
-            else:
-                draft.complain(quoted(key), "unknown section", did_you_mean(key, sections, "sections"))
+            draft.complain(quoted(key), "unknown section", did_you_mean(key, sections, "sections"))
         draft.header = self.entry(Header, lines, "")
         for key in _NEEDED:
             if not self.raw.get(key):
@@ -176,7 +175,7 @@ class _Reader:
         return False
 
     def formula(self, name: str, value: Any, section: str) -> Expression | None:
-        """Read an expression of [individual], [flows] or [initial]; a number is one too."""
+        """Read an expression that is the whole of a line; a number is one too."""
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not isinstance(value, str) and not number:
             self.draft.complain(section, f"found {found(value)}", 'expected an expression, such as "CL / V"')

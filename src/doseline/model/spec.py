@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from doseline.model.entries import (
     Source,
     positive_kind,
 )
+from doseline.model.linear import LinearForm, linear_form
 from doseline.units import read_quantity
 
 __all__ = [
@@ -46,7 +48,8 @@ class Model(Entry):
     """A compartmental model: everything its file says, read and checked.
 
     `individual` is evaluated from top to bottom; a name there means the individual value where one was set
-    further up, and else the typical one. The first route, formulation, meal and output are the defaults.
+    further up, and else the typical one. `variables` are what changes in time, from top to bottom too; `rates`
+    are added to what the flows do to a compartment. The first route, formulation, meal and output are the defaults.
     `changes` holds what :meth:`with_` changed, in the parameters' own units; with `text` it gives the model
     back.
     """
@@ -59,7 +62,9 @@ class Model(Entry):
     parameters: dict[str, Parameter]
     individual: dict[str, Formula]
     compartments: dict[str, Compartment]
+    variables: dict[str, Formula]
     flows: tuple[Flow, ...]
+    rates: dict[str, Formula]
     initial: dict[str, Formula]
     routes: dict[str, Route]
     formulations: dict[str, Formulation]
@@ -79,6 +84,21 @@ class Model(Entry):
         return f"<Model {self.name} {self.version}{changes}>"
 
     __str__ = __repr__
+
+    @cached_property
+    def linear_form(self) -> LinearForm | None:
+        """Rate constants and coefficients of a linear model, its variables put in; None for one that is not linear."""
+        return linear_form(self.compartments, self.variables, self.flows, self.rates, self.outputs)
+
+    @property
+    def linear(self) -> bool:
+        """Whether amounts move by constant rate constants and outputs are sums of them: solved exactly.
+
+        >>> from doseline.model.read import load_model
+        >>> load_model("isotretinoin").linear
+        True
+        """
+        return self.linear_form is not None
 
     @property
     def default_route(self) -> str:

@@ -20,7 +20,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A parameter, covariate, individual value or compartment."""
+    """A parameter, covariate, individual value, compartment or variable, or one of :data:`BUILT_IN`."""
 
     name: str
 
@@ -82,7 +82,10 @@ RULES: dict[str, Rule] = {
     "where": Rule(_where, "choice", 3, 3, 0),
 }
 FUNCTIONS: tuple[str, ...] = tuple(name for name, rule in RULES.items() if not rule.binding)
-"""Names that no parameter, covariate or compartment may have."""
+"""Names that nothing else may have."""
+BUILT_IN: dict[str, str] = {"t": "h", "tad": "h", "dose": "mg"}
+"""Names with a meaning of their own, and their units: the subject's clock, the time since the last dose arrived (before
+the first: since the subject's start), the amount of the last dose after bioavailability (before the first: 0)."""
 
 _ATOM = 6
 

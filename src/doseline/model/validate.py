@@ -1,4 +1,4 @@
-"""What makes entries a model: names that exist, units that fit, flows that are linear, meals that act."""
+"""What makes entries a model: names that exist, units that fit, lines in an order that works, meals that act."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from doseline.model.algebra import PLAIN
 from doseline.model.checks import Check
 from doseline.model.entries import Formulation, Meal
 from doseline.model.expression import Expression, ExpressionError
+from doseline.model.order import circle, in_words
 from doseline.model.sections import OUT, Draft, quoted
-from doseline.model.tree import FUNCTIONS
+from doseline.model.tree import BUILT_IN, FUNCTIONS
 from doseline.units import Dimension, dimension, read_quantity
 
 RESERVED = (
@@ -18,6 +19,13 @@ RESERVED = (
     *("status", "total_dose", "doses_taken", "dose_time", "course_end"),
 )
 """Names that results use for themselves."""
+
+STILL: Mapping[str, str] = {
+    "individual": "is worked out once for each subject, before anything moves",
+    "initial": "is what there is before anything moves",
+    "routes": "says what happens to a dose before it enters",
+}
+"""Sections without names that change in time, and why."""
 
 MOST_UNKNOWN = 5
 """Unknown names of one expression that are told."""
@@ -39,14 +47,16 @@ class _Validator:
         self.kinds.update({name: dimension(each.unit) for name, each in draft.parameters.items()})
         self.amounts: dict[str, Dimension | None] = dict.fromkeys(draft.known("compartments"))
         self.amounts.update({name: dimension(entry.unit) for name, entry in draft.compartments.items()})
-        # which typical parameters each name depends on, through [individual]
+        self.changing: dict[str, Dimension | None] = {}  # [variables] as far as they have been checked
+        self.circles: set[str] = set()  # names of the circles that have been told
+        # which typical parameters each name depends on, through [individual] and [variables]
         self.origins = {name: frozenset([name]) for name in draft.known("parameters")}
 
     def run(self) -> None:
         """Check in the order of the file, so that later sections see what earlier ones define."""
         self.names()
         self.individual()
-        acting = self.flows() | self.initial() | self.outputs()
+        acting = self.variables() | self.flows() | self.rates() | self.initial() | self.outputs()
         self.meals(self.routes(), acting)
         for section, check in self.draft.checks:
             self.check(section, check)
@@ -54,28 +64,29 @@ class _Validator:
     def names(self) -> None:
         """One name, one meaning."""
         owners: dict[str, str] = {}
-        for section in ("parameters", "covariates", "compartments"):
+        for section in ("parameters", "covariates", "compartments", "individual", "variables"):
             for name in self.draft.known(section):
-                where = f"{section}.{name}"
-                if name in FUNCTIONS or name == "t":
-                    self.complain(where, f"'{name}' has a meaning in expressions", "choose another name")
-                elif name in owners:
-                    self.complain(where, f"'{name}' also stands in [{owners[name]}]", "choose another name")
+                owner = owners.get(name)
+                replaced = section == "individual" and owner == "parameters"
+                if owner is not None and not replaced:
+                    self.complain(
+                        f"{section}.{name}", f"'{name}' also stands in [{owner}]", "choose another name"
+                    )
                 owners.setdefault(name, section)
-        for name in self.draft.known("individual"):
-            if name in FUNCTIONS or name == "t" or owners.get(name) in ("covariates", "compartments"):
-                meaning = (
-                    f"also stands in [{owners[name]}]" if name in owners else "has a meaning in expressions"
+        owners |= {name: "outputs" for name in self.draft.known("outputs") if name not in owners}
+        for name, owner in owners.items():
+            if name in FUNCTIONS or name in BUILT_IN:
+                self.complain(
+                    f"{owner}.{name}", f"'{name}' has a meaning in expressions", "choose another name"
                 )
-                self.complain(f"individual.{name}", f"'{name}' {meaning}", "choose another name")
-        if OUT in owners:
-            self.complain(f"{owners[OUT]}.{OUT}", f"'{OUT}' means leaving the body", "choose another name")
+            if name == OUT:
+                self.complain(f"{owner}.{OUT}", f"'{OUT}' means leaving the body", "choose another name")
         outputs = self.draft.known("outputs")
         for name in outputs:
             if name.removesuffix("_jumps") != name and name.removesuffix("_jumps") in outputs:
                 self.complain(f"outputs.{name}", "results use this name", "choose another name")
         for section in ("covariates", "outputs"):
-            for name in self.draft.known(section):
+            for name in [name for name in self.draft.known(section) if name not in BUILT_IN]:
                 if name in RESERVED or (section == "outputs" and name in self.draft.known("covariates")):
                     taken = "results use this name" if name in RESERVED else "also a covariate"
                     self.complain(f"{section}.{name}", f"'{name}': {taken}", "choose another name")
@@ -87,9 +98,7 @@ class _Validator:
         told = f"{key}: " if key else ""
         unknown = [name for name in expression.names if name not in kinds]
         for name in unknown[:MOST_UNKNOWN]:
-            later = name in self.draft.known("individual")
-            advice = f"'{name}' is set further down: move it up" if later else did_you_mean(name, kinds)
-            self.complain(section, f"{told}unknown name '{name}'", advice)
+            self.unknown(name, section, told, kinds)
         sure = {name: kind for name, kind in kinds.items() if kind is not None}
         if unknown or any(name not in sure for name in expression.names):
             return None
@@ -98,6 +107,41 @@ class _Validator:
         except ExpressionError as error:
             self.complain(section, f"{told}{error.problem}", error.advice)
             return None
+
+    def unknown(self, name: str, section: str, told: str, kinds: Mapping[str, Dimension | None]) -> None:
+        """Say why a name means nothing where it stands, and what to do; a circle is told once."""
+        inside, _, line = section.partition(".")
+        moving = name in self.amounts or name in BUILT_IN or name in self.draft.known("variables")
+        if inside in STILL and moving:
+            return self.complain(
+                section,
+                f"{told}'{name}' changes in time, and [{inside}] {STILL[inside]}",
+                "what changes in time may stand in [variables], [flows], [rates] and [outputs]",
+            )
+        turn = self.circle(inside, line, name)
+        if turn and self.circles.issuperset(turn):
+            return None
+        if turn:
+            self.circles.update(turn)
+            return self.complain(
+                section, f"circular: {in_words(turn)}", "write one of them without the others"
+            )
+        later = any(name in self.draft.known(each) for each in ("individual", "variables"))
+        advice = f"'{name}' is set further down: move it up" if later else did_you_mean(name, kinds)
+        return self.complain(section, f"{told}unknown name '{name}'", advice)
+
+    def circle(self, section: str, line: str, name: str) -> list[str]:
+        """Give the lines of a section that need each other, if this name is among them."""
+        if section not in ("individual", "variables"):
+            return []
+        lines: dict[str, Expression] = getattr(self.draft, section)
+        given = {*self.draft.known("parameters", "covariates"), *self.amounts}
+        return circle({key: each.names for key, each in lines.items()}, line, name, given)
+
+    def everything(self) -> dict[str, Dimension | None]:
+        """Kinds of all that may stand where things change in time."""
+        built_in = {name: dimension(unit) for name, unit in BUILT_IN.items()}
+        return self.kinds | self.amounts | self.changing | built_in
 
     def is_kind(self, found: Dimension | None, wanted: Dimension, section: str, told: str) -> None:
         """Complain where a kind is not the wanted one."""
@@ -121,8 +165,33 @@ class _Validator:
             self.origins[name] = self.reach(expression)
             self.kinds[name] = dimension(typical.unit) if typical is not None else found
 
+    def variables(self) -> frozenset[str]:
+        """Walk through [variables] from top to bottom. Gives the parameters they depend on."""
+        acting = frozenset[str]()
+        for name in self.draft.broken.get("variables", ()):
+            self.changing.setdefault(name, None)
+        for name, expression in self.draft.variables.items():
+            found = self.kind(expression, f"variables.{name}", self.everything())
+            self.origins[name] = self.reach(expression)
+            self.changing[name] = found
+            acting |= self.origins[name]
+        return acting
+
+    def rates(self) -> frozenset[str]:
+        """Rates of known compartments, in what these count per time. Gives the parameters they depend on."""
+        hours, acting = dimension("h"), frozenset[str]()
+        for name, expression in self.draft.rates.items():
+            section = f"rates.{name}"
+            self.known([name], "compartments", section, "compartment")
+            found = self.kind(expression, section, self.everything())
+            counted = self.amounts.get(name)
+            if counted is not None and expression.text != "0":
+                self.is_kind(found, counted / hours, section, f"'{expression}'")
+            acting |= self.reach(expression)
+        return acting
+
     def flows(self) -> frozenset[str]:
-        """Rates are constants in 1/time between known compartments. Gives the parameters they depend on."""
+        """Flows join known compartments, at rates in 1/time. Gives the parameters they depend on."""
         per_time, seen, acting = dimension("1/h"), set[tuple[str, str | None]](), frozenset[str]()
         for key, flow in self.draft.flows.items():
             section = f"flows.{quoted(key)}"
@@ -137,15 +206,7 @@ class _Validator:
             if (flow.source, flow.target) in seen:
                 self.complain(section, "this flow stands here twice", "add the two rates")
             seen.add((flow.source, flow.target))
-            inside = [name for name in flow.rate.names if name in self.amounts and name not in self.kinds]
-            if inside:
-                self.complain(
-                    section,
-                    f"the rate depends on the amount in '{inside[0]}'",
-                    "only linear models can be solved: make a rate of parameters and covariates, in 1/time",
-                )
-                continue
-            found = self.kind(flow.rate, section, self.kinds)
+            found = self.kind(flow.rate, section, self.everything())
             self.is_kind(found, per_time, section, f"the rate '{flow.rate}'")
             acting |= self.reach(flow.rate)
         return acting
@@ -163,21 +224,13 @@ class _Validator:
         return acting
 
     def outputs(self) -> frozenset[str]:
-        """Outputs are sums of amounts times factors. Gives the parameters they depend on."""
+        """Outputs have the unit they say. Gives the parameters they depend on."""
         acting = frozenset[str]()
         for name, output in self.draft.outputs.items():
             section = f"outputs.{name}"
-            found = self.kind(output.value, section, {**self.kinds, **self.amounts})
-            acting |= self.reach(output.value)
-            if found is None:
-                continue
+            found = self.kind(output.value, section, self.everything())
             self.is_kind(found, dimension(output.unit), section, f"'{output.value}'")
-            if output.value.linear_in(list(self.amounts)) is None:
-                self.complain(
-                    section,
-                    f"'{output.value}' is not a sum of amounts times factors",
-                    "only linear outputs can be solved, such as central / V",
-                )
+            acting |= self.reach(output.value)
         return acting
 
     def routes(self) -> frozenset[str]:
@@ -230,7 +283,7 @@ class _Validator:
             if name in acting:
                 self.complain(
                     f"{section}.{name}",
-                    f"'{name}' acts in the body (a flow or an output), where doses of several meals mix",
+                    f"'{name}' acts in the body (a flow, a rate or an output), where doses of several meals mix",
                     "let the dose enter a compartment of its own: into = ..., with a flow of its own",
                 )
             elif name not in routed and self.draft.routes and not self.draft.broken.get("routes"):
