@@ -24,8 +24,8 @@ _ONE_AT_A_TIME = threading.Lock()
 class LaneModel:
     """A model as three functions over lanes, and the constants that they read.
 
-    ``infused`` are the states that infusions enter, ``switched`` says whether compartments may be off: what a table does
-    not have costs nothing.
+    ``infused`` are the states that infusions enter, ``switched`` says whether compartments may be off: what a table
+    does not have costs nothing.
     """
 
     def __init__(self, model: Model, infused: tuple[int, ...], switched: bool) -> None:
@@ -111,7 +111,7 @@ class LaneModel:
 
     @cached_property
     def jacobian(self) -> Any:
-        """Derivatives of the right-hand side by state and time, compiled; with constants of its own behind the others."""
+        """Derivatives of the right-hand side by state and time; with constants of its own, behind the others."""
         with _ONE_AT_A_TIME:
             return model_kernel(self._jacobian(), "jacobian")
 

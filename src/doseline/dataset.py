@@ -59,8 +59,8 @@ VARIABLES = {
         ("regimen",), "h", "end of the last dosing interval: when the next dose would be due"
     ),
 }
-"""Variables beside the levels, ``method``, ``stiff_since`` and ``steps`` where differential equations were solved; every
-level has the dimensions above and the unit of its output."""
+"""Variables beside the levels; ``method``, ``stiff_since`` and ``steps`` only where differential equations were solved.
+Every level has the dimensions above and the unit of its output."""
 
 COORDINATES = {
     "time": Variable(("time",), "h", "time since the start"),

@@ -168,7 +168,7 @@ STATUS: dict[Status, Advice] = {
         "give more with max_steps=..., or a larger rtol; look for rates that are far too fast",
     ),
     Status.STEPS_TOO_SMALL: Advice(
-        "the tolerance cannot be met, however small the steps: levels run away within finite time, or rates are erratic",
+        "the tolerance cannot be met, however small the steps: levels run away, or rates jump to and fro",
         "look at the rates of this subject at that time: growth without a limit, a denominator near zero?",
     ),
     Status.RATE_NOT_FINITE: Advice(

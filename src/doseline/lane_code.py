@@ -1,7 +1,7 @@
 """From formulas to functions over lanes: trees in, the text of one small function out, compiled and kept.
 
-What does not move is not computed here: the largest parts of a formula without a compartment, a variable or the clock in
-them become constants, worked out once a subject by numpy. What occurs twice is computed once.
+What does not move is not computed here: the largest parts of a formula without a compartment, a variable or the clock
+in them become constants, worked out once a subject by numpy. What occurs twice is computed once.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ def build_records(
     """The Dataset of an event table.
 
     Where ``axes`` have times, levels are (formulation, meal, subject, time); else (formulation, meal, record), one for
-    each observation. ``told``, the status of each subject among it, is (formulation, meal, subject). ``covariates`` are the columns that go along, with
-    their units.
+    each observation. ``told``, the status of each subject among it, is (formulation, meal, subject).
+    ``covariates`` are the columns that go along, with their units.
     """
     import xarray as xr
 

@@ -80,8 +80,8 @@ def simulate(
     -------
     xarray.Dataset
         A variable for each output, dims (regimen, formulation, meal, subject, time); ``status``, ``total_dose`` [mg],
-        ``doses_taken``, ``dose_time`` [h], ``course_end`` [h]; ``NAME_jumps`` where boluses enter the output NAME. Where
-        differential equations were solved, ``method``, ``stiff_since`` [h] and ``steps`` of each subject.
+        ``doses_taken``, ``dose_time`` [h], ``course_end`` [h]; ``NAME_jumps`` where boluses enter the output NAME.
+        Where differential equations were solved, ``method``, ``stiff_since`` [h] and ``steps`` of each subject.
         With an event table: dims (formulation, meal, record), one record for each observation with its ``subject``,
         ``time``, ``line`` and covariates, or (formulation, meal, subject, time) with ``times``; the other records along
         ``event``. For a long table name the variables, ``levels[["plasma"]].to_dataframe()``: the whole Dataset would

@@ -332,9 +332,9 @@ def read_off(show, n, grid, out, w, lanes):
 def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told, memory):
     """Solve the subjects ``span[0] .. span[1] - 1`` but for those that ``told.ended`` says are not `SOLVED`.
 
-    ``rhs``, ``show`` and ``jacobian`` are what a model brings along; ``out`` is (output, 1, observation), or (output, subject,
-    time) where the grid has times. ``watchful``: a subject that turns out to be stiff ends as `STIFF`. ``memory`` comes
-    from `blank_lanes`, and no two threads may share it.
+    ``rhs``, ``show`` and ``jacobian`` are what a model brings along. ``out`` is (output, 1, observation), or (output,
+    subject, time) where the grid has times. ``watchful``: a subject that turns out to be stiff ends as `STIFF`.
+    ``memory`` comes from `blank_lanes`, and no two threads may share it.
     """
     w, lanes = memory.w, memory.lanes
     n = problem.initial.shape[1]

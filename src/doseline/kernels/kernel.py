@@ -87,7 +87,7 @@ def written_kernel(source: str, name: str, known: dict[str, Any], *, file: str) 
 
 @kernel
 def power(base, exponent):
-    """``base ** exponent``; 0 where a negative base has no such power: an amount that is gone may be off by rounding."""
+    """``base ** exponent``; 0 where a negative base has no such power: what is gone may be off by rounding."""
     if base < 0.0 and exponent != math.floor(exponent):
         return 0.0
     return base**exponent

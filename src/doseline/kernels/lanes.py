@@ -1,9 +1,10 @@
 """Sixteen subjects side by side: where each number of them stands, and the functions that models bring along.
 
-All numbers of a thread are in one flat array ``w``, in rows of `LANES`: row i of a block is state i of sixteen subjects.
-Blocks begin at places known when the code is compiled, and loops over a block are flat, ``for q in range(n * LANES)``:
-only then does the compiler see that nothing overlaps, and turn them into vector instructions. A lane never reads another
-one, so the numbers of a subject do not depend on which subjects are beside it. How it works: docs/theory/ode_engine.md.
+All numbers of a thread are in one flat array ``w``, in rows of `LANES`: row i of a block is state i of sixteen
+subjects. Blocks begin at places known when the code is compiled, and loops over a block are flat, ``for q in range(n *
+LANES)``: only then does the compiler see that nothing overlaps, and turn them into vector instructions. A lane never
+reads another one, so the numbers of a subject do not depend on which subjects are beside it. How it works:
+docs/theory/ode_engine.md.
 """
 
 from typing import NamedTuple
@@ -35,8 +36,8 @@ DENSE = tuple(BLOCK * k for k in range(28, 35))
 DRIFT, INVERSE = BLOCK * 35, BLOCK * 36
 # what is shown
 SHOWN = BLOCK * 37
-# single rows: time of the right-hand side, time at the start of the step, time of the last dose, its amount, length of the
-# step [h], error of the step, by what the step may grow, one more
+# single rows: time of the right-hand side, time at the start of the step, time of the last dose, its amount, length of
+# the step [h], error of the step, by what the step may grow, one more
 TIME, SINCE, GIVEN, DOSE, STEP, MISS, GROWTH, SUM = (BLOCK * 38 + 16 * k for k in range(8))
 # values that do not move, of the system that each lane stands on; then the Jacobian, row after row
 CONSTANT = BLOCK * 39

@@ -32,9 +32,8 @@ from doseline.kernels.runge_kutta import FIFTH_ROOT, ending, weighted
 
 @kernel
 def factor(matrix, order):
-    """Lower and upper factors of a matrix (n, n) in its place, and the order of its rows; False where it is singular."""
+    """Lower and upper factors of a matrix (n, n) in its place, and the order of its rows."""
     n = matrix.shape[0]
-    regular = True
     for k in range(n):
         best, most = k, abs(matrix[k, k])
         for i in range(k + 1, n):
@@ -44,9 +43,8 @@ def factor(matrix, order):
         if best != k:
             for j in range(n):
                 matrix[k, j], matrix[best, j] = matrix[best, j], matrix[k, j]
-        # false for NaN
+        # what follows is no number then, and the step fails
         if not most > 0.0:
-            regular = False
             matrix[k, k] = math.nan
         for i in range(k + 1, n):
             share = matrix[i, k] / matrix[k, k]
@@ -54,7 +52,6 @@ def factor(matrix, order):
             if share != 0.0:
                 for j in range(k + 1, n):
                     matrix[i, j] -= share * matrix[k, j]
-    return regular
 
 
 @kernel

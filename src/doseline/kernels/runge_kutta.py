@@ -1,17 +1,17 @@
-"""Explicit steps of sixteen lanes at once. A method is a table of coefficients (`methods`); its code is written from it.
+"""Explicit steps of sixteen lanes at once: a method is a table of coefficients (`methods`), its code written from it.
 
-Written out, every coefficient is a literal and every loop is flat, so the compiler keeps the lanes in vector registers: a
-step of DOP853 takes about as long as its twelve right-hand sides. Sums are added in the order of the table, without
-fused or reordered arithmetic: each lane gets the bits that a plain loop over its numbers would.
+Written out, every coefficient is a literal and every loop is flat, so the compiler keeps the lanes in vector registers.
+Sums are added in the order of the table, without fused or reordered arithmetic: each lane gets the bits that a plain
+loop over its numbers would.
 
-Two numbers are handed on though they are known: ``wide`` is `LANES`, and ``timed`` the same where the model looks at the
-clock, else 0. A loop over a literal 16 would be unrolled into as many scalar instructions.
+Two numbers are handed on though they are known: ``wide`` is `LANES`, and ``timed`` the same where the model looks at
+the clock, else 0. A loop over a literal 16 would be unrolled into as many scalar instructions.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from doseline.kernels import methods
 from doseline.kernels.kernel import kernel, written_kernel
@@ -99,7 +99,7 @@ def ending(stage: str, end: str, errors: dict[int, str], *, miss: str, root: str
 """
 
 
-def _explicit_ending(last: int, b: Sequence[float], errors: dict[int, Sequence[float]], **how: str) -> str:
+def _explicit_ending(last: int, b: Sequence[float], errors: Mapping[int, Sequence[float]], **how: str) -> str:
     """Of a method whose solution and errors are sums over stages, times the step."""
     return ending(
         f"w[{RATE} + q]",
