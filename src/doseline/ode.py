@@ -11,6 +11,7 @@ import numpy as np
 
 from doseline.compile import Compiled, Values
 from doseline.compile_lanes import LaneModel, lane_model
+from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
 from doseline.events import Events, Sets
 from doseline.kernels import lane_walk
@@ -39,38 +40,6 @@ ENDED = {
 }
 AGAIN = (lane_walk.STIFF, lane_walk.TOO_SMALL, lane_walk.TOO_MANY)
 """What an implicit method may do better."""
-
-
-class Ended(NamedTuple):
-    """How rows ended; all are (plan, subject, ...)."""
-
-    status: np.ndarray
-    method: np.ndarray  # number of `METHODS`
-    stiff_since: np.ndarray  # [h]; NaN: never
-    steps: np.ndarray  # tried, by the method that solved the row
-    time: np.ndarray  # of failure [h]
-    state: np.ndarray  # at failure (..., state)
-
-    def shaped(self, shape: Sequence[int]) -> "Ended":
-        """The same with the plans along several dimensions."""
-        return Ended(*(each.reshape(*shape, *each.shape[1:]) for each in self))
-
-    def told(self) -> dict[str, np.ndarray]:
-        """What a Dataset says of it beside the status."""
-        return {"method": self.method, "stiff_since": self.stiff_since, "steps": self.steps}
-
-
-def blank_ended(plans: int, subjects: int, states: int, method: str) -> Ended:
-    """Everybody well."""
-    shape = (plans, subjects)
-    return Ended(
-        np.zeros(shape, np.int8),
-        np.full(shape, METHODS[method].number, np.int8),
-        np.full(shape, np.nan),
-        np.zeros(shape, np.int64),
-        np.full(shape, np.nan),
-        np.zeros((*shape, states)),
-    )
 
 
 def solve_courses(

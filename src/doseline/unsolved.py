@@ -1,16 +1,14 @@
 """What is said when rows cannot be solved, or do not fit into memory."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from doseline.compile import Values
+from doseline.ended import Ended
 from doseline.errors import STATUS, InputError, SolveError, Status
 from doseline.model.spec import Model
-
-if TYPE_CHECKING:
-    from doseline.ode import Ended
 
 SHOWN_FAILURES = 5
 
@@ -23,7 +21,7 @@ def failure(
     who: Callable[[np.ndarray], str],
     at: np.ndarray,
     rows: str = "rows",
-    ended: "Ended | None" = None,
+    ended: Ended | None = None,
 ) -> SolveError:
     """One sentence for all failed rows: how many, why, and the first of them with their parameters.
 
@@ -53,7 +51,7 @@ def failure(
     )
 
 
-def _where(model: Model, ended: "Ended | None", row: tuple[int, ...]) -> str:
+def _where(model: Model, ended: Ended | None, row: tuple[int, ...]) -> str:
     """Time and state at which the steps of a row failed."""
     if ended is None or not np.isfinite(ended.time[row]):
         return ""
