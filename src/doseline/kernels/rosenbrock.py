@@ -30,7 +30,7 @@ from doseline.kernels.lanes import (
 from doseline.kernels.runge_kutta import FIFTH_ROOT, ending, weighted
 
 
-@kernel
+@kernel(counted=False)
 def factor(matrix, order):
     """Lower and upper factors of a matrix (n, n) in its place, and the order of its rows."""
     n = matrix.shape[0]
@@ -54,7 +54,7 @@ def factor(matrix, order):
                     matrix[i, j] -= share * matrix[k, j]
 
 
-@kernel
+@kernel(counted=False)
 def solve_lane(w, block, lane, matrix, order, vector):
     """Solve for one lane: the right-hand side is in ``RATE``, the answer goes to ``block``."""
     n = matrix.shape[0]
@@ -78,7 +78,7 @@ def solve_lane(w, block, lane, matrix, order, vector):
         w[block + i * LANES + lane] = vector[i]
 
 
-@kernel
+@kernel(counted=False)
 def factor_lanes(w, n, factors, orders):
     """Factor ``I / (gamma h) - J`` for every lane that has a step to take."""
     for lane in range(LANES):
@@ -91,7 +91,7 @@ def factor_lanes(w, n, factors, orders):
             factor(own, orders[lane])
 
 
-@kernel
+@kernel(counted=False)
 def solve_lanes(w, n, block, factors, orders, vector):
     """Solve for every lane that has a step to take."""
     for lane in range(LANES):
