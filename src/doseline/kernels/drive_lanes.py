@@ -30,15 +30,23 @@ from doseline.kernels.lane_walk import (
 )
 from doseline.kernels.lanes import (
     ABSOLUTE,
+    AHEAD,
+    ALIVE,
+    BASE,
     END,
+    FIRST,
     FUNCTION,
+    GONE,
     GROWTH,
     JACOBIAN,
+    JUMPED,
     LANE,
     LANES,
     LENGTH,
     MISS,
+    NEXT,
     ON,
+    OVER,
     RATE,
     RELATIVE,
     SHOWN,
@@ -47,8 +55,12 @@ from doseline.kernels.lanes import (
     START,
     STATE,
     STEP,
+    STEPS,
+    STRIDES,
     SUM,
     TIME,
+    WANTED,
+    WAY,
     Memory,
     Problem,
     Told,
@@ -72,7 +84,7 @@ CACHE_LINE = 8
 """Numbers in a line of the cache."""
 DOP853, TSIT5, RODAS5P = 0, 1, 2
 """Methods."""
-STRIDES = 8
+WATCHED_FROM = 8.0
 """From so many steps without a stop on, one looks for stiffness: until then, stops keep steps short."""
 STIFF_STEPS, CALM_STEPS = 15, 6
 """Steps that look stiff before it is believed; steps that do not, in a row, before they are forgotten (Hairer)."""
@@ -93,7 +105,7 @@ def blank_lanes(n, entries):
     w[: STATE + LANES * n] = 1.0
     for block in (RATE, START, END, LENGTH, RELATIVE, ABSOLUTE, ON):
         w[block : block + LANES * n] = 1.0
-    w[TIME : TIME + LANES * 9] = 0.0
+    w[WAY[0] : WAY[1]] = 0.0
     lanes = np.zeros(LANES, LANE)
     lanes["subject"] = -1
     return Memory(
@@ -106,21 +118,25 @@ def blank_lanes(n, entries):
 @kernel(counted=False)
 def tell(lane, l, told, memory):
     """Write down how a lane's subject ended."""
-    subject = lane.subject
+    subject, w = lane.subject, memory.w
     told.ended[subject] = lane.ended
-    told.steps[subject] = lane.steps
-    told.time[subject] = lane.stiff_at if lane.ended in (SOLVED, STIFF) else lane.base + lane.gone
+    told.steps[subject] = w[STEPS + l]
+    told.time[subject] = lane.stiff_at if lane.ended in (SOLVED, STIFF) else w[BASE + l] + w[GONE + l]
     for i in range(told.state.shape[1]):
-        told.state[subject, i] = memory.w[START + i * LANES + l]
+        told.state[subject, i] = w[START + i * LANES + l]
 
 
 @kernel(counted=False)
 def enter_next(lane, l, waiting, end, problem, grid, out, told, memory):
     """Give an idle lane the next subject that can be solved; which one waits then is the answer."""
     lane.subject = -1
+    # a step of no length does nothing
+    memory.w[ALIVE + l], memory.w[AHEAD + l], memory.w[NEXT + l], memory.w[JUMPED + l] = 0.0, 0.0, 0.0, 0.0
+    memory.w[OVER + l] = 0.0
     while waiting < end and told.ended[waiting] != SOLVED:
         waiting += 1
     if waiting < end:
+        memory.w[ALIVE + l] = 1.0
         enter_subject(lane, l, waiting, grid.time.shape[0], problem, memory)
         # before its first record a subject has no levels
         rounded = rounding(grid.time)
@@ -143,7 +159,7 @@ def write_shown(lane, l, out, w):
 
 
 @kernel(inline="always", counted=False)
-def glide(lane, grid):
+def glide(lane, l, grid, w):
     """From one point of the grid to the next, where nothing else comes between: what `proceed` does most, in short.
 
     Calling `proceed` costs as much as a step of the lane. False where there is more to do.
@@ -155,14 +171,15 @@ def glide(lane, grid):
             if k <= lane.calm and grid.time[k] < lane.quiet:
                 lane.shown = 0
                 lane.point, lane.goal, lane.within = k, k, 1
-                if lane.h * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
+                if w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
                     lane.goal = lane.calm
+                w[OVER + l] = 1.0 if lane.goal > k else 0.0
                 lane.until = grid.time[lane.goal]
-                lane.ahead = (lane.until - lane.now) - lane.past
+                w[AHEAD + l] = (lane.until - lane.now) - lane.past
                 gliding = True
         elif lane.within == 1:
             lane.now, lane.past = lane.until, 0.0
-            lane.base, lane.gone = lane.now, 0.0
+            w[BASE + l], w[GONE + l] = lane.now, 0.0
             lane.shown, lane.column = 1, lane.goal
             gliding = True
     return gliding
@@ -178,9 +195,9 @@ def serve_stops(waiting, end, show, problem, grid, out, told, memory):
         again = False
         for l in range(LANES):
             lane = lanes[l]
-            if lane.subject >= 0 and lane.ahead <= 0.0:
+            if lane.subject >= 0 and w[AHEAD + l] <= 0.0:
                 asks = GO
-                if glide(lane, grid):
+                if glide(lane, l, grid, w):
                     if lane.shown == 1:
                         asks = SHOW
                 else:
@@ -192,25 +209,16 @@ def serve_stops(waiting, end, show, problem, grid, out, told, memory):
                         asks = proceed(lane, l, problem, grid, memory)
                 if asks == SHOW:
                     again = True
-                    w[TIME + l] = lane.base
+                    w[TIME + l] = w[BASE + l]
         if again:
             for q in range(m):
                 w[STATE + q] = w[START + q]
             show(w)
             for l in range(LANES):
                 lane = lanes[l]
-                if lane.subject >= 0 and lane.ahead <= 0.0 and lane.shown == 1:
+                if lane.subject >= 0 and w[AHEAD + l] <= 0.0 and lane.shown == 1:
                     write_shown(lane, l, out, w)
     return waiting
-
-
-@kernel(inline="always", counted=False)
-def set_length(l, h, n, w):
-    """Write the length of a lane's next step down, where it is another one."""
-    if w[STEP + l] != h:
-        w[STEP + l] = h
-        for i in range(n):
-            w[LENGTH + i * LANES + l] = h
 
 
 @kernel(counted=False)
@@ -228,33 +236,34 @@ def first_length(ahead, l, n, w):
 
 
 @kernel(inline="always", counted=False)
-def set_steps(rhs, n, w, lanes):
+def set_steps(rhs, n, wide, w):
     """Settle the length of every lane's next step."""
-    asked = False
-    for l in range(LANES):
-        lane = lanes[l]
-        w[SINCE + l] = lane.base + lane.gone
-        if lane.subject >= 0 and lane.jumped == 1:
-            lane.h = lane.first
-            asked = asked or lane.h <= 0.0
-    if asked:
+    asked = 0
+    for l in range(wide):
+        w[SINCE + l] = w[BASE + l] + w[GONE + l]
+        h = w[FIRST + l] if w[JUMPED + l] > 0.0 else w[NEXT + l]
+        w[NEXT + l] = h
+        asked += 1 if h < w[ALIVE + l] * 1e-300 else 0
+    if asked > 0:
         for q in range(n * LANES):
             w[STATE + q] = w[START + q]
         for l in range(LANES):
             w[TIME + l] = w[SINCE + l]
         rhs(w)
+        for l in range(LANES):
+            if w[ALIVE + l] > 0.0 and w[NEXT + l] <= 0.0:
+                w[NEXT + l] = first_length(w[AHEAD + l], l, n, w)
+    for l in range(wide):
+        h, ahead = w[NEXT + l], w[AHEAD + l]
+        # no sliver is left before a stop
+        near = 0.5 * ahead if h > 0.5 * ahead else h
+        w[WANTED + l] = ahead if h >= ahead * (1.0 - 1e-10) else near
     for l in range(LANES):
-        lane = lanes[l]
-        h = 0.0
-        if lane.subject >= 0:
-            if lane.h <= 0.0:
-                lane.h = first_length(lane.ahead, l, n, w)
-            h = lane.h
-            if h >= lane.ahead * (1.0 - 1e-10):
-                h = lane.ahead
-            elif h > 0.5 * lane.ahead:
-                h = 0.5 * lane.ahead
-        set_length(l, h, n, w)
+        h = w[WANTED + l]
+        if w[STEP + l] != h:
+            w[STEP + l] = h
+            for i in range(n):
+                w[LENGTH + i * LANES + l] = h
 
 
 @kernel(inline="always", counted=False)
@@ -266,7 +275,7 @@ def look_for_stiffness(lane, l, method, w):
         lane.stiff += 1
         if lane.stiff == STIFF_STEPS:
             lane.ended = STIFF
-            lane.stiff_at = lane.base + lane.gone
+            lane.stiff_at = w[BASE + l] + w[GONE + l]
     elif lane.stiff > 0:
         lane.calmly += 1
         if lane.calmly == CALM_STEPS:
@@ -274,22 +283,29 @@ def look_for_stiffness(lane, l, method, w):
 
 
 @kernel(inline="always", counted=False)
-def take(lane, l, w):
-    """A step is accepted: time goes on, and the next step has its length."""
-    h = w[STEP + l]
-    grown = h * min(max(w[GROWTH + l], LEAST_GROWTH), MOST_GROWTH)
-    if h < lane.h and grown >= h:
+def take_steps(wide, w):
+    """Where a step is accepted, time goes on and the next step has its length; how many lanes were refused."""
+    refused = 0
+    for l in range(wide):
+        h, ahead, planned = w[STEP + l], w[AHEAD + l], w[NEXT + l]
+        good = w[MISS + l] <= 1.0
+        grown = h * min(max(w[GROWTH + l], LEAST_GROWTH), MOST_GROWTH)
         # a stop has cut it short, which says nothing against the length it would have had
-        grown = max(grown, lane.h)
-    lane.h = grown
-    if lane.jumped == 1:
-        lane.first, lane.jumped = grown, 0
-    if h >= lane.ahead:
-        lane.ahead, lane.strides = 0.0, 0
-    else:
-        lane.ahead -= h
-        lane.strides += 1
-    lane.gone += h
+        kept = planned if grown < planned else grown
+        kept = grown if grown < h else kept
+        grown = kept if h < planned else grown
+        first = grown if w[JUMPED + l] > 0.0 else w[FIRST + l]
+        left = 0.0 if h >= ahead else ahead - h
+        strides = 0.0 if h >= ahead else w[STRIDES + l] + 1.0
+        w[FIRST + l] = first if good else w[FIRST + l]
+        w[NEXT + l] = grown if good else planned
+        w[AHEAD + l] = left if good else ahead
+        w[STRIDES + l] = strides if good else w[STRIDES + l]
+        w[GONE + l] += h if good else 0.0
+        w[JUMPED + l] = 0.0 if good else w[JUMPED + l]
+        w[STEPS + l] += w[ALIVE + l]
+        refused += 0 if good else 1
+    return refused
 
 
 @kernel(counted=False)
@@ -298,12 +314,12 @@ def reject(lane, l, n, w):
     growth = w[GROWTH + l]
     # false for NaN
     if growth > LEAST_GROWTH:
-        lane.h = w[STEP + l] * min(growth, SHRUNK)
+        w[NEXT + l] = w[STEP + l] * min(growth, SHRUNK)
     else:
-        lane.h = w[STEP + l] * LEAST_GROWTH
-    if lane.jumped == 1:
-        lane.first = lane.h
-    if lane.h < LEAST_STEP * (abs(w[SINCE + l]) + 1e-6):
+        w[NEXT + l] = w[STEP + l] * LEAST_GROWTH
+    if w[JUMPED + l] > 0.0:
+        w[FIRST + l] = w[NEXT + l]
+    if w[NEXT + l] < LEAST_STEP * (abs(w[SINCE + l]) + 1e-6):
         lane.ended = TOO_SMALL
         for i in range(n):
             if not math.isfinite(w[STAGES[0] + i * LANES + l]):
@@ -320,7 +336,7 @@ def read_off(show, n, grid, out, w, lanes):
             lane = lanes[l]
             lane.shown = 0
             if lane.subject >= 0 and lane.steady == MOVING and lane.point < lane.goal and w[MISS + l] <= 1.0:
-                at = (grid.time[lane.point] - lane.now) - lane.past - lane.gone
+                at = (grid.time[lane.point] - lane.now) - lane.past - w[GONE + l]
                 if at <= w[STEP + l]:
                     between(w, n, l, at / w[STEP + l])
                     w[TIME + l] = grid.time[lane.point]
@@ -347,32 +363,31 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
     n = problem.initial.shape[1]
     wide = lanes.shape[0]
     timed = wide if problem.timed else 0
+    most = problem.most * 1.0
     waiting, end = span
     for l in range(LANES):
         waiting = enter_next(lanes[l], l, waiting, end, problem, grid, out, told, memory)
     active = True
     while active:
         waiting = serve_stops(waiting, end, show, problem, grid, out, told, memory)
-        active = False
-        for l in range(LANES):
-            active = active or lanes[l].subject >= 0
+        alive = 0
+        for l in range(wide):
+            alive += 1 if w[ALIVE + l] > 0.0 else 0
+        active = alive > 0
         if active:
-            set_steps(rhs, n, w, lanes)
+            set_steps(rhs, n, wide, w)
             if method == DOP853:
                 dop853(rhs, w, n, wide, timed)
             elif method == TSIT5:
                 tsit5(rhs, w, n, wide, timed)
             else:
                 rodas5p(rhs, jacobian, w, n, timed, memory)
-            every, looked, dense = True, False, False
-            for l in range(LANES):
-                lane = lanes[l]
-                if lane.subject >= 0:
-                    good = w[MISS + l] <= 1.0
-                    every = every and good
-                    looked = looked or (good and lane.strides >= STRIDES)
-                    dense = dense or (good and lane.point < lane.goal)
-            if dense:
+            watched, over, worn = 0, 0, 0
+            for l in range(wide):
+                watched += 1 if w[STRIDES + l] >= WATCHED_FROM else 0
+                over += 1 if w[OVER + l] > 0.0 else 0
+                worn += 1 if w[STEPS + l] >= most else 0
+            if over > 0:
                 if method == DOP853:
                     dop853_dense(rhs, w, n, timed)
                 elif method == TSIT5:
@@ -380,32 +395,34 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                 else:
                     rodas5p_dense(w, n)
                 read_off(show, n, grid, out, w, lanes)
-            if looked and watchful:
+            if watched > 0 and watchful:
                 if method == DOP853:
                     dop853_stretch(rhs, w, n)
                 elif method == TSIT5:
                     tsit5_stretch(rhs, w, n)
-            if every:
+                for l in range(LANES):
+                    if w[ALIVE + l] > 0.0 and w[MISS + l] <= 1.0 and w[STRIDES + l] >= WATCHED_FROM:
+                        look_for_stiffness(lanes[l], l, method, w)
+            refused = take_steps(wide, w)
+            if refused == 0:
                 for q in range(n * LANES):
                     w[START + q] = w[END + q]
-            for l in range(LANES):
-                lane = lanes[l]
-                if lane.subject >= 0:
-                    lane.steps += 1
+            else:
+                for l in range(LANES):
                     if w[MISS + l] <= 1.0:
-                        if looked and watchful and lane.strides >= STRIDES:
-                            look_for_stiffness(lane, l, method, w)
-                        if not every:
-                            for i in range(n):
-                                w[START + i * LANES + l] = w[END + i * LANES + l]
-                        take(lane, l, w)
-                    else:
-                        reject(lane, l, n, w)
-                    if lane.steps >= problem.most and lane.ended == SOLVED:
-                        lane.ended = TOO_MANY
-                    if lane.ended != SOLVED:
-                        tell(lane, l, told, memory)
-                        waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
+                        for i in range(n):
+                            w[START + i * LANES + l] = w[END + i * LANES + l]
+                    elif w[ALIVE + l] > 0.0:
+                        reject(lanes[l], l, n, w)
+            if refused + watched + worn > 0:
+                for l in range(LANES):
+                    lane = lanes[l]
+                    if lane.subject >= 0:
+                        if w[STEPS + l] >= most and lane.ended == SOLVED:
+                            lane.ended = TOO_MANY
+                        if lane.ended != SOLVED:
+                            tell(lane, l, told, memory)
+                            waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -416,7 +433,9 @@ def compile_drive():
     with _ONE_AT_A_TIME:
         if not drive.overloads:
             reals, counts = np.zeros((1, 1)), np.zeros(2, np.int64)
-            problem = Problem(counts, np.zeros(1, TABLE), reals, reals, reals[0], reals[0] > 0, 1.0, 1, True, 0)
+            problem = Problem(
+                counts, np.zeros(1, TABLE), reals, reals, reals[0], reals[0] > 0, 1.0, 1, True, 0
+            )
             told = Told(counts, counts, reals[0], reals)
             out = np.zeros((1, 1, 1))
             arguments = ((0, 1), 0, True, problem, Grid(reals[0], 0.0), out, told, blank_lanes(1, 1))

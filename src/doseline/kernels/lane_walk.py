@@ -22,14 +22,23 @@ from doseline.kernels.fixed_point import GUESS, next_guess, residual_of
 from doseline.kernels.kernel import kernel
 from doseline.kernels.lanes import (
     ABSOLUTE,
+    AHEAD,
+    BASE,
     CONSTANT,
     DOSE,
+    FIRST,
     GIVEN,
+    GONE,
     INFLOW,
+    JUMPED,
     LANES,
+    NEXT,
     ON,
+    OVER,
     RELATIVE,
     START,
+    STEPS,
+    STRIDES,
 )
 from doseline.kernels.program import SAME, rounding
 
@@ -92,8 +101,8 @@ def begin(lane, l, system, problem, memory):
         set_rate(l, i, 0.0, memory)
         switch(l, i, True, memory)
     memory.w[DOSE + l] = 0.0
-    memory.w[GIVEN + l] = lane.base
-    lane.jumped = 1
+    memory.w[GIVEN + l] = memory.w[BASE + l]
+    memory.w[JUMPED + l] = 1.0
 
 
 @kernel(counted=False)
@@ -106,11 +115,11 @@ def enter_subject(lane, l, subject, points, problem, memory):
     lane.row, lane.last = problem.first[subject], problem.first[subject + 1]
     lane.point, lane.quiet = 0, -math.inf
     lane.now, lane.past = table[lane.row].time, 0.0
-    lane.base, lane.gone, lane.ahead = lane.now, 0.0, 0.0
-    lane.h, lane.first = 0.0, 0.0
+    memory.w[BASE + l], memory.w[GONE + l], memory.w[AHEAD + l] = lane.now, 0.0, 0.0
+    memory.w[NEXT + l], memory.w[FIRST + l] = 0.0, 0.0
     lane.pending, lane.shown = NOTHING, 0
     lane.system, lane.flowing = -1, -1
-    lane.steps, lane.strides, lane.stiff, lane.calmly = 0, 0, 0, 0
+    memory.w[STEPS + l], memory.w[STRIDES + l], lane.stiff, lane.calmly = 0.0, 0.0, 0, 0
     lane.stiff_at, lane.steady, lane.ended = math.nan, MOVING, SOLVED
     memory.held[l, 0] = 0
     for i in range(problem.initial.shape[1]):
@@ -134,14 +143,14 @@ def arrive_or_end(lane, l, problem, memory):
         else:
             w[START + q] += table[row].amount
         w[DOSE + l] = rate * table[row].duration if rate > 0.0 else table[row].amount
-        w[GIVEN + l] = lane.base
+        w[GIVEN + l] = memory.w[BASE + l]
     else:
         memory.running[l, target] -= 1
         w[INFLOW + q] -= rate
         if memory.running[l, target] == 0:
             # what flowed in has been taken back up to rounding: from here on exactly nothing does
             w[INFLOW + q] = 0.0
-    lane.jumped = 1
+    memory.w[JUMPED + l] = 1.0
 
 
 @kernel(counted=False)
@@ -156,16 +165,16 @@ def enter_row(lane, l, problem, memory):
         if one.evid == REPLACE:
             switch(l, one.target, True, memory)
             memory.w[START + q] = one.amount
-            lane.jumped = 1
+            memory.w[JUMPED + l] = 1.0
         if one.turn == 1:
             switch(l, one.target, True, memory)
-            lane.jumped = 1
+            memory.w[JUMPED + l] = 1.0
         if one.turn == -1:
             switch(l, one.target, False, memory)
             set_rate(l, one.target, 0.0, memory)
             memory.running[l, one.target] = 0
             memory.w[START + q] = 0.0
-            lane.jumped = 1
+            memory.w[JUMPED + l] = 1.0
     return running
 
 
@@ -206,7 +215,9 @@ def plan(lane, l, problem, grid, memory):
     points = grid.time.shape[0]
     if k < points and grid.time[k] < lane.quiet:
         lane.pending, lane.goal = POINT, k
-        if lane.calm > k and lane.h * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
+        if lane.calm > k and memory.w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (
+            grid.time[lane.calm] - grid.time[k]
+        ):
             lane.goal = lane.calm
         lane.until, lane.delay = grid.time[lane.goal], 0.0
     else:
@@ -235,13 +246,14 @@ def plan(lane, l, problem, grid, memory):
     # behind the last record its own values hold
     stretch = table[lane.row].stretch if lane.row < lane.last else table[lane.last - 1].own
     stand(lane, l, stretch, problem, memory)
-    lane.ahead = (lane.until - lane.now) + (lane.delay - lane.past)
-    if lane.ahead > 0.0:
+    memory.w[OVER + l] = 1.0 if lane.goal > k else 0.0
+    memory.w[AHEAD + l] = (lane.until - lane.now) + (lane.delay - lane.past)
+    if memory.w[AHEAD + l] > 0.0:
         if lane.flowing != stretch:
-            lane.flowing, lane.jumped = stretch, 1
+            lane.flowing, memory.w[JUMPED + l] = stretch, 1.0
     else:
         # a hair before where the state stands: there is no way back
-        lane.ahead, lane.until, lane.delay = 0.0, lane.now, lane.past
+        memory.w[AHEAD + l], lane.until, lane.delay = 0.0, lane.now, lane.past
 
 
 @kernel(counted=False)
@@ -260,15 +272,15 @@ def start_part(lane, l, problem, memory):
         whole = math.floor(one.duration / tau * (1.0 + SAME))
         rest = one.duration - whole * tau
         first = min(rest if rest >= SAME * one.duration else 0.0, reach)
-    lane.ahead = 0.0
-    while lane.part < 2 and lane.ahead <= 0.0:
+    memory.w[AHEAD + l] = 0.0
+    while lane.part < 2 and memory.w[AHEAD + l] <= 0.0:
         if one.rate > 0.0:
             many = 1.0 if tau == 0.0 else whole + 1.0 - lane.part
             set_rate(l, one.target, many * one.rate, memory)
-        lane.ahead = first if lane.part == 0 else reach - first
+        memory.w[AHEAD + l] = first if lane.part == 0 else reach - first
         lane.part += 1
-    lane.jumped = 1
-    return lane.ahead > 0.0
+    memory.w[JUMPED + l] = 1.0
+    return memory.w[AHEAD + l] > 0.0
 
 
 @kernel(counted=False)
@@ -276,7 +288,7 @@ def start_way(lane, l, base, problem, memory):
     """A dose of the train arrives at ``base``, and its way begins."""
     one = problem.table[lane.row]
     w = memory.w
-    lane.base, lane.gone, lane.part = base, 0.0, 0
+    memory.w[BASE + l], memory.w[GONE + l], lane.part = base, 0.0, 0
     w[GIVEN + l] = base
     w[DOSE + l] = one.rate * one.duration if one.rate > 0.0 else one.amount
     if one.rate <= 0.0:
@@ -299,7 +311,7 @@ def start_steady(lane, l, problem, memory):
         w[START + q] = own[GUESS, i]
     lane.steady, lane.periods, lane.known, lane.least = SEEKING, 0, -1, math.inf
     set_tolerance(lane, l, problem, memory)
-    lane.first, lane.h = 0.0, 0.0
+    memory.w[FIRST + l], memory.w[NEXT + l] = 0.0, 0.0
     tau = one.interval
     since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
     reach = HELD_FOR if tau == 0.0 else tau
@@ -324,8 +336,8 @@ def end_steady(lane, l, problem, memory):
         w[INFLOW + one.target * LANES + l] += lane.running * one.rate
     lane.steady = MOVING
     set_tolerance(lane, l, problem, memory)
-    lane.first, lane.h = 0.0, 0.0
-    lane.base, lane.gone, lane.jumped = lane.now + lane.past, 0.0, 1
+    memory.w[FIRST + l], memory.w[NEXT + l] = 0.0, 0.0
+    memory.w[BASE + l], memory.w[GONE + l], memory.w[JUMPED + l] = lane.now + lane.past, 0.0, 1.0
 
 
 @kernel(counted=False)
@@ -397,10 +409,10 @@ def proceed(lane, l, problem, grid, memory):
             if lane.row >= lane.last and lane.point >= points:
                 return DONE
             plan(lane, l, problem, grid, memory)
-            if lane.ahead > 0.0:
+            if memory.w[AHEAD + l] > 0.0:
                 return GO
         lane.now, lane.past = lane.until, lane.delay
-        lane.base, lane.gone = lane.now + lane.past, 0.0
+        memory.w[BASE + l], memory.w[GONE + l] = lane.now + lane.past, 0.0
         if lane.pending == ENTRY:
             arrive_or_end(lane, l, problem, memory)
             lane.pending = NOTHING
@@ -417,7 +429,7 @@ def proceed(lane, l, problem, grid, memory):
             lane.running = enter_row(lane, l, problem, memory)
             if one.steady > 0:
                 start_steady(lane, l, problem, memory)
-                if lane.ahead > 0.0:
+                if memory.w[AHEAD + l] > 0.0:
                     return GO
             else:
                 lane.row += 1

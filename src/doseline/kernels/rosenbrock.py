@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from doseline.kernels import methods
 from doseline.kernels.kernel import kernel, written_kernel
 from doseline.kernels.lanes import (
@@ -157,6 +159,7 @@ def _rodas5p_dense() -> str:
 
 _KNOWN = {
     "math": math,
+    "np": np,
     "factor_lanes": factor_lanes,
     "solve_lanes": solve_lanes,
     "__name__": __name__,

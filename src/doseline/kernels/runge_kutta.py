@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from doseline.kernels import methods
 from doseline.kernels.kernel import kernel, written_kernel
 from doseline.kernels.lanes import (
@@ -83,11 +85,14 @@ def ending(stage: str, end: str, errors: dict[int, str], *, miss: str, root: str
     wrong = "".join(
         f"\n        e = scale * ({code})\n        w[{block} + q] = e * e" for block, code in errors.items()
     )
+    # counted without a sign: an index that may be negative costs more than the sum
     sums = "".join(
         f"""
         total = w[{block} + l]
-        for i in range(1, n):
-            total += w[{block} + i * {LANES} + l]
+        q = np.uint64(l)
+        for i in range(np.uint64(1), np.uint64(n)):
+            q += np.uint64({LANES})
+            total += w[np.uint64({block}) + q]
         w[{(SUM, SUM_TOO)[at]} + l] = total"""
         for at, block in enumerate(errors)
     )
@@ -144,7 +149,7 @@ def _tsit5() -> str:
     return body + _explicit_ending(6, a[6][:6], errors, miss="math.sqrt(a / n)", root=FIFTH_ROOT)
 
 
-_KNOWN = {"math": math, "__name__": __name__}
+_KNOWN = {"math": math, "np": np, "__name__": __name__}
 dop853 = written_kernel(_dop853(), "dop853", dict(_KNOWN), file=__file__)
 tsit5 = written_kernel(_tsit5(), "tsit5", dict(_KNOWN), file=__file__)
 
