@@ -112,6 +112,20 @@ def compartments(model: Table) -> list[str]:
     )
 
 
+def variables(model: Table) -> list[str]:
+    return grid(
+        ["at any time", "is"],
+        ([code(name), code(rule)] for name, rule in model.get("variables", {}).items()),
+    )
+
+
+def rates(model: Table) -> list[str]:
+    return grid(
+        ["compartment", "also changes at the rate"],
+        ([code(name), code(rate)] for name, rate in model.get("rates", {}).items()),
+    )
+
+
 def initial(model: Table) -> list[str]:
     return grid(
         ["compartment", "holds"],
@@ -211,6 +225,8 @@ SECTIONS = {
     "Parameters": parameters,
     "Individual values": individual,
     "Compartments and flows": compartments,
+    "What changes in time": variables,
+    "Rates": rates,
     "Before the first dose": initial,
     "Routes": routes,
     "Formulations and meals": formulations,
