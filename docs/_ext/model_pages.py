@@ -1,7 +1,7 @@
 """Sphinx extension: writes one page for each model of the library, and the table of all of them in `reference/models`.
 
-The tables show what stands in the TOML files and not what a program made of it; only the diagram is drawn by doseline.
-The pages are written into `reference/library` when the documentation is built, and git does not keep them.
+Tables and equations show what stands in the TOML files and not what a program made of it; only the diagram is drawn by
+doseline. The pages are written into `reference/library` when the documentation is built, and git does not keep them.
 """
 
 from __future__ import annotations
@@ -114,16 +114,36 @@ def compartments(model: Table) -> list[str]:
 
 def variables(model: Table) -> list[str]:
     return grid(
-        ["at any time", "is"],
-        ([code(name), code(rule)] for name, rule in model.get("variables", {}).items()),
+        ["variable", "is"], ([code(name), code(rule)] for name, rule in model.get("variables", {}).items())
     )
 
 
-def rates(model: Table) -> list[str]:
-    return grid(
-        ["compartment", "also changes at the rate"],
-        ([code(name), code(rate)] for name, rate in model.get("rates", {}).items()),
-    )
+def factor(rate: str) -> str:
+    """A rate constant as it is multiplied by an amount: sums in parentheses."""
+    flat, inner = rate, ""
+    while flat != inner:
+        flat, inner = re.sub(r"\([^()]*\)", "", flat), flat
+    return f"({rate})" if re.search(r"[-+]", flat) else rate
+
+
+def slope(name: str, model: Table) -> str:
+    """What flows and rates do to a compartment: a sum."""
+    terms = []
+    for path, rate in model.get("flows", {}).items():
+        source, target = (end.strip() for end in path.split("->"))
+        if name in (source, target):
+            terms.append(f"{'-' if name == source else '+'} {factor(rate)} * {source}")
+    rate = model.get("rates", {}).get(name)
+    if rate is not None:
+        terms.append(f"+ {rate}")
+    total = " ".join(terms).removeprefix("+ ").replace("+ -", "- ")
+    return re.sub(r"^- ", "-", total) or "0"
+
+
+def equations(model: Table) -> list[str]:
+    """What flows and rates come to for each compartment, between doses."""
+    lines = [f"d {name} / dt = {slope(name, model)}" for name in model.get("compartments", {})]
+    return ["```text", *lines, "```", ""]
 
 
 def initial(model: Table) -> list[str]:
@@ -182,9 +202,13 @@ def outputs(model: Table) -> list[str]:
     )
 
 
+LOOKS = {"at": " at {}", "follow": ", followed for {}"}
+
+
 def metric(check: Table) -> str:
-    """Metric and output, and for a ratio what it is divided by."""
+    """Metric and output, when or how long it looks, and for a ratio what it is divided by."""
     told = " of ".join(code(check[key]) for key in ("metric", "output") if key in check)
+    told += "".join(words.format(prose(check[key])) for key, words in LOOKS.items() if key in check)
     under = ", ".join(prose(value) for value in check.get("per", {}).values())
     return f"{told}, over that of: {under}" if under else told
 
@@ -226,7 +250,7 @@ SECTIONS = {
     "Individual values": individual,
     "Compartments and flows": compartments,
     "What changes in time": variables,
-    "Rates": rates,
+    "Equations": equations,
     "Before the first dose": initial,
     "Routes": routes,
     "Formulations and meals": formulations,
@@ -249,7 +273,7 @@ def render(path: Path) -> list[str]:
         "",
     ]
     lines += [f'`dl.load_model("{name}")`, version {prose(model.get("version", "not given"))}', ""]
-    lines += ["```{raw} html", diagram(read_model(text, place=str(path))), "```", ""]
+    lines += ["```{raw} html", diagram(read_model(text, place=str(path))).svg, "```", ""]
     lines += reference(model.get("source", {}))
     for title, section in SECTIONS.items():
         lines += titled(title, section(model))

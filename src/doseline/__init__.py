@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from doseline.dosing.records import Records as Records
     from doseline.dosing.regimen import Regimen as Regimen
     from doseline.dosing.regimen import regimen as regimen
+    from doseline.drawing.picture import Diagram as Diagram
+    from doseline.drawing.picture import diagram as diagram
     from doseline.errors import DoselineError as DoselineError
     from doseline.model.edit import build_model as build_model
     from doseline.model.read import library as library
@@ -34,6 +36,7 @@ _WHERE = {
     "load_model": "model.read",
     "library": "model.read",
     "build_model": "model.edit",
+    "diagram": "drawing.picture",
     "regimen": "dosing.regimen",
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
@@ -43,6 +46,7 @@ _WHERE = {
     "dose_log": "doses",
     "replay": "simulation",
     "Model": "model.spec",
+    "Diagram": "drawing.picture",
     "Regimen": "dosing.regimen",
     "Dose": "dosing.dose",
     "Records": "dosing.records",

@@ -19,8 +19,6 @@ Values = Mapping[str, float | np.ndarray]
 ENTRY: Mapping[str, float] = {"bioavailability": 1.0, "lag": 0.0, "duration": 0.0, "rate": 0.0}
 """What a route says of a dose where the model file says nothing: a bolus of all of it, at once."""
 
-ENGINE = "linear, exact: propagators of the state matrix"
-
 
 @dataclass(frozen=True)
 class Intake:
@@ -33,7 +31,7 @@ class Intake:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A linear model as functions from covariates to arrays."""
+    """A model as functions from covariates to arrays; its matrices are there for linear models only."""
 
     model: Model
 
@@ -99,7 +97,13 @@ class Compiled:
 
     def sees(self, output: str, states: Collection[int]) -> bool:
         """Is any of these states a part of the output, so that a bolus into it moves the output at once?"""
-        return any(self.states[name] in states for name in self._output_rows[output][1])
+        if self.model.linear_form is not None:
+            return any(self.states[name] in states for name in self._output_rows[output][1])
+        seen = list(self.model.outputs[output].value.names)
+        for name in seen:
+            if name in self.model.variables:
+                seen += [other for other in self.model.variables[name].names if other not in seen]
+        return any(self.states[name] in states for name in seen if name in self.states)
 
     def intake(self, *, route: str | None, formulation: str | None, meal: str | None, place: str) -> Intake:
         """Settle what a dose leaves open, and refuse what the model does not know."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from doseline.errors import InputError, Status, did_you_mean
+from doseline.method import METHODS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,6 +37,19 @@ class Variable:
 
 VARIABLES = {
     "status": Variable(("regimen", "formulation", "meal", "subject"), "1", "how solving ended; 0 is well"),
+    "method": Variable(
+        ("regimen", "formulation", "meal", "subject"), "1", "method that solved the differential equations"
+    ),
+    "stiff_since": Variable(
+        ("regimen", "formulation", "meal", "subject"),
+        "h",
+        "when the equations turned out to be stiff, so that the implicit method solved them; NaN: never",
+    ),
+    "steps": Variable(
+        ("regimen", "formulation", "meal", "subject"),
+        "1",
+        "steps that the method tried, rejected ones included",
+    ),
     "total_dose": Variable(("regimen", "subject"), "mg", "amount taken over the whole course"),
     "doses_taken": Variable(("regimen", "subject"), "1", "number of doses taken"),
     "dose_time": Variable(
@@ -45,7 +59,8 @@ VARIABLES = {
         ("regimen",), "h", "end of the last dosing interval: when the next dose would be due"
     ),
 }
-"""Variables beside the levels; every level has the dimensions above and the unit of its output."""
+"""Variables beside the levels; ``method``, ``stiff_since`` and ``steps`` only where differential equations were solved.
+Every level has the dimensions above and the unit of its output."""
 
 COORDINATES = {
     "time": Variable(("time",), "h", "time since the start"),
@@ -54,6 +69,18 @@ COORDINATES = {
     "formulation": Variable(("formulation",), "1", "formulation, for doses that leave it open"),
     "meal": Variable(("meal",), "1", "meal, for doses that leave it open"),
 }
+
+
+def _flags(meanings: Mapping[str, int]) -> dict[str, Any]:
+    """What numbers mean, as CF conventions say it."""
+    return {"flag_values": list(meanings.values()), "flag_meanings": " ".join(meanings)}
+
+
+FLAGS = {
+    "status": _flags({code.name.lower(): int(code) for code in Status}),
+    "method": _flags({name: each.number for name, each in METHODS.items()}),
+}
+"""Variables whose numbers stand for words."""
 
 
 @dataclass(frozen=True)
@@ -101,22 +128,13 @@ def build(
             data[f"{name}_jumps"] = (DIMENSIONS[:3], level.jumps, {"units": "1", "long_name": label})
     for name, values in beside.items():
         row = VARIABLES[name]
-        data[name] = (row.dims, values, {"units": row.units, "long_name": row.label})
-    data["status"][2].update(status_flags())
+        data[name] = (row.dims, values, {"units": row.units, "long_name": row.label, **FLAGS.get(name, {})})
     coords = coordinates(axes)
     for name, (values, units) in covariates.items():
         coords[name] = (("subject",), values, {"units": units, "long_name": f"covariate {name}"})
     result = xr.Dataset(data, coords, dict(attrs))
     hidden = {name: 0 for name, axis in axes.items() if not axis.shown}
     return result.isel(hidden)
-
-
-def status_flags() -> dict[str, Any]:
-    """What the numbers in ``status`` mean, as CF conventions say it."""
-    return {
-        "flag_values": [int(code) for code in Status],
-        "flag_meanings": " ".join(code.name.lower() for code in Status),
-    }
 
 
 def coordinates(axes: Mapping[str, Axis]) -> dict[str, Any]:

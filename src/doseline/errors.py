@@ -131,6 +131,10 @@ class Status(IntEnum):
     BAD_DOSE = 2
     NOT_FINITE = 3
     NO_STEADY_STATE = 4
+    TOO_MANY_STEPS = 5
+    STEPS_TOO_SMALL = 6
+    RATE_NOT_FINITE = 7
+    NEGATIVE_AMOUNT = 8
 
 
 class Advice(NamedTuple):
@@ -158,6 +162,22 @@ STATUS: dict[Status, Advice] = {
         "a dose with SS enters compartments from which nothing leaves, so it never comes to a steady state",
         "leave out SS and write the doses with ADDL, or switch such a compartment (urine, a tray) off before the dose "
         "and on after it: EVID 2 with a negative CMT, then with a positive one",
+    ),
+    Status.TOO_MANY_STEPS: Advice(
+        "the solver took as many steps as it may",
+        "give more with max_steps=..., or a larger rtol; look for rates that are far too fast",
+    ),
+    Status.STEPS_TOO_SMALL: Advice(
+        "the tolerance cannot be met, however small the steps: levels run away, or rates jump to and fro",
+        "look at the rates of this subject at that time: growth without a limit, a denominator near zero?",
+    ),
+    Status.RATE_NOT_FINITE: Advice(
+        "a rate is no number or infinite: a division by zero, a logarithm of what is not above zero",
+        "look at the formulas at that time and state; max(..., small number) keeps a denominator from zero",
+    ),
+    Status.NEGATIVE_AMOUNT: Advice(
+        "an amount of drug has fallen below zero",
+        "let what leaves a compartment depend on what is in it, as flows do: [rates] can take away what is not there",
     ),
 }
 

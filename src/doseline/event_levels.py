@@ -12,7 +12,7 @@ from doseline.dosing.records import Records
 from doseline.errors import InputError
 from doseline.events import Events, Sets, events, sets_of
 from doseline.model.spec import Model
-from doseline.origin import said
+from doseline.origin import AskedRecords, said
 from doseline.record_dataset import LEADING, build_records, refuse_names, told_of
 from doseline.request import range_note
 from doseline.times import read_times
@@ -33,16 +33,9 @@ def grid_of(records: Records, times: Any) -> np.ndarray | None:
     return read_times(times, end=float(last.max()))
 
 
-def levels_of(
-    model: Model,
-    records: Records,
-    axes: Mapping[str, Axis],
-    times: np.ndarray | None,
-    *,
-    on_failure: str,
-    threads: int,
-) -> "xr.Dataset":
+def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) -> "xr.Dataset":
     """The Dataset of an event table: at its observations where ``times`` are None, else on that grid [h]."""
+    model, records, axes, on_failure = asked.model, asked.records, asked.axes, asked.on_failure
     refuse_names(records, model)
     if times is None and not (records.evid == 0).any():
         raise InputError(
@@ -55,8 +48,15 @@ def levels_of(
     plans = plans_of(compiled, records, sets, axes, strict=on_failure == "raise")
     for note in _notes(model, records, sets, plans):
         warnings.warn(note, stacklevel=3)
+    ended = None
     try:
-        levels, status = solve_events(compiled, sets, plans, times, threads=threads)
+        if asked.solver.exact(model):
+            levels, status = solve_events(compiled, sets, plans, times, threads=threads)
+        else:
+            from doseline.ode import solve_tables
+
+            levels, ended = solve_tables(compiled, sets, plans, times, asked.solver, threads=threads)
+            status = ended.status
     except MemoryError:
         seen = ((int((records.evid == 0).sum()), "observations"),)
         sizes = seen if times is None else ((len(records.subject), "subjects"), (len(times), "times"))
@@ -72,6 +72,7 @@ def levels_of(
             who=lambda row: f"subject {records.subject[row[-1]]}, at its first record",
             at=sets.own[records.first[:-1]],
             rows="subjects" if len(plans) == 1 else "rows",
+            ended=None if ended is None else ended.shaped(shape),
         )
     entered = {int(state) for plan in plans for state in plan.boluses}
     outputs = {
@@ -80,7 +81,9 @@ def levels_of(
         )
         for position, (name, output) in enumerate(model.outputs.items())
     }
-    attrs = said(model, axes, on_failure=on_failure, records=told_of(records, gridded=times is not None))
+    attrs = said(
+        model, axes, asked.solver, on_failure=on_failure, records=told_of(records, gridded=times is not None)
+    )
     given = [name for name in sets.columns if name in model.parameters]
     attrs["records"] = records.name
     attrs["covariate_interpolation"] = (
@@ -90,7 +93,8 @@ def levels_of(
         attrs["parameters_from_records"] = ", ".join(given)
     if times is not None:
         axes = {**axes, "subject": Axis(records.subject, True), "time": Axis(times, True)}
-    return build_records(outputs, axes, records, status, _units(model, records, sets), attrs)
+    told = {"status": status} | ({} if ended is None else ended.shaped(shape).told())
+    return build_records(outputs, axes, records, told, _units(model, records, sets), attrs)
 
 
 def plans_of(

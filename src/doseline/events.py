@@ -76,6 +76,11 @@ class Events:
         """Positions of the states that infusions enter."""
         return np.unique(self.target[(self.rate > 0) & (self.duration > 0)])
 
+    @property
+    def fed(self) -> np.ndarray:
+        """The same, with those that only constant infusions at steady state enter."""
+        return np.unique(self.target[self.rate > 0])
+
 
 class Way(NamedTuple):
     """How a dose comes: the same for many records."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.compile import ENGINE
 from doseline.dataset import SCHEMA, Axis, provenance
 from doseline.dosing.records import Records
 from doseline.dosing.regimen import Regimen
@@ -15,13 +14,16 @@ from doseline.model.read import read_model
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort
 from doseline.record_dataset import records_of
+from doseline.solver import Solver
 from doseline.version import __version__
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def said(model: Model, axes: Mapping[str, Axis], *, on_failure: str, **more: Any) -> dict[str, str]:
+def said(
+    model: Model, axes: Mapping[str, Axis], solver: Solver, *, on_failure: str, **more: Any
+) -> dict[str, str]:
     """Attributes of a Dataset: model, versions, engine, and as its provenance everything that `asked` needs."""
     told = {
         "schema": SCHEMA,
@@ -30,6 +32,7 @@ def said(model: Model, axes: Mapping[str, Axis], *, on_failure: str, **more: Any
         "changes": dict(model.changes),
         "axes": {name: {"labels": list(axis.labels), "shown": axis.shown} for name, axis in axes.items()},
         "on_failure": on_failure,
+        "solver": solver.to_dict(),
         **more,
     }
     return {
@@ -37,7 +40,7 @@ def said(model: Model, axes: Mapping[str, Axis], *, on_failure: str, **more: Any
         "model_version": model.version,
         "model_title": model.title,
         "doseline_version": __version__,
-        "engine": ENGINE,
+        "engine": solver.engine(model),
         "provenance": json.dumps(told),
     }
 
@@ -49,6 +52,7 @@ class Asked:
     model: Model
     axes: Mapping[str, Axis]
     on_failure: str
+    solver: Solver
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,11 @@ def asked(levels: "xr.Dataset") -> AskedRegimens | AskedRecords:
     if told["changes"]:
         model = model.with_(**told["changes"])
     axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
+    # what was made before there was a choice was made by the method that the model asks for
+    solver = Solver(**told.get("solver", {}))
     if "records" in told:
         records = records_of(levels, told["records"])
-        return AskedRecords(model, axes, told["on_failure"], records, told["records"]["gridded"])
+        return AskedRecords(model, axes, told["on_failure"], solver, records, told["records"]["gridded"])
     values = {name: levels[name] for name in told["covariates"]}
     people = Cohort(
         subject=np.atleast_1d(levels["subject"].values),
@@ -90,4 +96,4 @@ def asked(levels: "xr.Dataset") -> AskedRegimens | AskedRecords:
         units={name: value.attrs.get("units", "1") for name, value in values.items()},
     )
     regimens = {name: Regimen.from_dict(plain) for name, plain in told["regimens"].items()}
-    return AskedRegimens(model, axes, told["on_failure"], regimens, people, told["ends"])
+    return AskedRegimens(model, axes, told["on_failure"], solver, regimens, people, told["ends"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from doseline.dataset import VARIABLES, Axis, Level, coordinates, status_flags
+from doseline.dataset import FLAGS, VARIABLES, Axis, Level, coordinates
 from doseline.dosing.records import Records, per_record
 from doseline.errors import InputError
 from doseline.model.spec import Model
@@ -44,7 +44,7 @@ EVENT_COLUMNS = {
     "DV": EventColumn("dv", "1", "observation"),
 }
 RECORD_NAMES = (
-    "record", "event", "line", "time", "subject", "status", "dv", "cmt", "mdv",
+    "record", "event", "line", "time", "subject", "dv", "cmt", "mdv", "status", "method", "stiff_since", "steps",
     *LEADING, *(f"event_{name}" for name in (*EVENT_COLUMNS, "subject")),
 )  # fmt: skip
 """Names of a result that no column of the table may have."""
@@ -66,15 +66,15 @@ def build_records(
     levels: Mapping[str, Level],
     axes: Mapping[str, Axis],
     records: Records,
-    status: np.ndarray,
+    told: Mapping[str, np.ndarray],
     covariates: Mapping[str, str],
     attrs: Mapping[str, str],
 ) -> "xr.Dataset":
     """The Dataset of an event table.
 
     Where ``axes`` have times, levels are (formulation, meal, subject, time); else (formulation, meal, record), one for
-    each observation. ``status`` is (formulation, meal, subject). ``covariates`` are the columns that go along, with
-    their units.
+    each observation. ``told``, the status of each subject among it, is (formulation, meal, subject).
+    ``covariates`` are the columns that go along, with their units.
     """
     import xarray as xr
 
@@ -85,23 +85,24 @@ def build_records(
     last = ("subject", "time") if gridded else ("record",)
     data: dict[str, Any] = {}
     for name, level in levels.items():
-        told = {"units": level.units, "long_name": level.label, "jumps_at_doses": int(level.jumps.any())}
-        data[name] = ((*LEADING, *last), level.values, told)
-    row = VARIABLES["status"]
-    told = {"units": row.units, "long_name": row.label, **status_flags()}
-    data["status"] = ((*LEADING, last[0]), status if gridded else status[..., whose[seen]], told)
+        said = {"units": level.units, "long_name": level.label, "jumps_at_doses": int(level.jumps.any())}
+        data[name] = ((*LEADING, *last), level.values, said)
+    for name, values in told.items():
+        row = VARIABLES[name]
+        said = {"units": row.units, "long_name": row.label, **FLAGS.get(name, {})}
+        data[name] = ((*LEADING, last[0]), values if gridded else values[..., whose[seen]], said)
     coords = coordinates(axes)
     if not gridded:
         _add_observations(coords, data, records, records.subject[whose[seen]], seen)
     _add_events(data, records, records.subject[whose[kept]], kept)
     for name, units in covariates.items():
         values, mode = records.covariates[name], records.modes[name]
-        told = {"units": units, "long_name": f"covariate {name}", "interpolation": mode}
-        data[f"event_{name}"] = (("event",), values[kept], told)
+        said = {"units": units, "long_name": f"covariate {name}", "interpolation": mode}
+        data[f"event_{name}"] = (("event",), values[kept], said)
         if not gridded:
-            coords[name] = (("record",), values[seen], told)
+            coords[name] = (("record",), values[seen], said)
         elif bool((values == values[records.first[whose]]).all()):
-            coords[name] = (("subject",), values[records.first[:-1]], told)
+            coords[name] = (("subject",), values[records.first[:-1]], said)
     result = xr.Dataset(data, coords, dict(attrs))
     return result.isel({name: 0 for name in LEADING if not axes[name].shown})
 

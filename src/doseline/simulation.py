@@ -14,7 +14,7 @@ from doseline.dosing.regimen import Regimen
 from doseline.errors import InputError
 from doseline.model.read import load_model
 from doseline.model.spec import Model
-from doseline.origin import AskedRegimens, asked, said
+from doseline.origin import AskedRecords, AskedRegimens, asked, said
 from doseline.population.cohort import Cohort
 from doseline.request import (
     advise_ranges,
@@ -27,6 +27,7 @@ from doseline.request import (
 )
 from doseline.schedule import course_end, followed_until, refuse_missing_sizes, schedules_of, sizes_of
 from doseline.solve import solve
+from doseline.solver import ATOL, MOST_STEPS, RTOL, solver_of
 from doseline.times import WAYS, read_times
 from doseline.unsolved import failure, too_large
 from doseline.version import __version__
@@ -45,6 +46,10 @@ def simulate(
     formulation: str | Sequence[str] | None = None,
     on_failure: str = "raise",
     threads: int | None = None,
+    method: str | None = None,
+    rtol: float = RTOL,
+    atol: Any = ATOL,
+    max_steps: int = MOST_STEPS,
 ) -> "xr.Dataset":
     """Simulate levels; whatever is given as a list or a mapping becomes a dimension of the result.
 
@@ -63,12 +68,20 @@ def simulate(
     on_failure : "raise" or "mark"
         What to do when subjects cannot be solved: raise at the end, or keep their rows as NaN with a ``status``.
     threads : int, optional        As many as there are processors. The result does not depend on it, in any bit.
+    method : "exact", "dop853", "tsit5" or "rodas5p", optional
+        Where nothing is given, linear models are solved exactly; others by DOP853 (Tsit5 from rtol 1e-5 on), and by
+        Rodas5P those subjects whose equations turn out to be stiff.
+    rtol, atol : float
+        Relative and absolute tolerance of each step of a method that has steps. ``atol`` is in the unit of each
+        compartment; a mapping gives some of them one of their own, as in ``{"central": 1e-9}``.
+    max_steps : int                Steps after which a subject is given up.
 
     Returns
     -------
     xarray.Dataset
         A variable for each output, dims (regimen, formulation, meal, subject, time); ``status``, ``total_dose`` [mg],
         ``doses_taken``, ``dose_time`` [h], ``course_end`` [h]; ``NAME_jumps`` where boluses enter the output NAME.
+        Where differential equations were solved, ``method``, ``stiff_since`` [h] and ``steps`` of each subject.
         With an event table: dims (formulation, meal, record), one record for each observation with its ``subject``,
         ``time``, ``line`` and covariates, or (formulation, meal, subject, time) with ``times``; the other records along
         ``event``. For a long table name the variables, ``levels[["plasma"]].to_dataframe()``: the whole Dataset would
@@ -87,6 +100,7 @@ def simulate(
     chosen = load_model(model)
     if on_failure not in ("raise", "mark"):
         raise InputError(f"found {on_failure!r}", place="on_failure", advice="expected 'raise' or 'mark'")
+    solver = solver_of(chosen, method=method, rtol=rtol, atol=atol, max_steps=max_steps)
     if isinstance(regimens, Records):
         from doseline.event_levels import grid_of, levels_of
 
@@ -98,7 +112,8 @@ def simulate(
             )
         axes = choices(chosen, formulation=formulation, meal=meal)
         grid = grid_of(regimens, times)
-        return levels_of(chosen, regimens, axes, grid, on_failure=on_failure, threads=thread_count(threads))
+        asked_of = AskedRecords(chosen, axes, on_failure, solver, regimens, grid is not None)
+        return levels_of(asked_of, grid, threads=thread_count(threads))
     named = named_regimens(regimens)
     if times is None:
         raise InputError("there are none", place="times", advice=WAYS)
@@ -112,7 +127,7 @@ def simulate(
     axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
     ends = {name: course_end(course, people) for name, course in named.items()}
     grid = read_times(times, end=max(followed_until(course, ends[name]) for name, course in named.items()))
-    asked_for = AskedRegimens(chosen, axes, on_failure, named, people, ends)
+    asked_for = AskedRegimens(chosen, axes, on_failure, solver, named, people, ends)
     return _run(asked_for, grid, threads=thread_count(threads))
 
 
@@ -144,14 +159,7 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     else:
         from doseline.event_levels import levels_of
 
-        again = levels_of(
-            before.model,
-            before.records,
-            before.axes,
-            grid if gridded else None,
-            on_failure=before.on_failure,
-            threads=threads,
-        )
+        again = levels_of(before, grid if gridded else None, threads=threads)
     kept = {name: levels[name].values for name in DIMENSIONS if name in again.dims and name in levels.coords}
     cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].values)}
     return again.sel(cut) if cut else again
@@ -164,8 +172,17 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
     covariates = covariates_of(people, model)
     planned = schedules_of(compiled, asked.regimens, people, covariates, axes)
     schedules = [plan for _, plan in planned.values()]
+    ended = None
     try:
-        levels, status = solve(compiled, covariates, schedules, times, threads=threads)
+        if asked.solver.exact(model):
+            levels, status = solve(compiled, covariates, schedules, times, threads=threads)
+        else:
+            from doseline.ode import solve_courses
+
+            levels, ended = solve_courses(
+                compiled, covariates, schedules, times, asked.solver, threads=threads
+            )
+            status = ended.status
     except MemoryError:
         sizes = ((len(people), "subjects"), (len(times), "times"))
         raise too_large(len(schedules), len(model.outputs), *sizes) from None
@@ -180,6 +197,7 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
             compiled.parameters(covariates),
             who=lambda row: f"subject {people.subject[row[-1]]}, regimen '{names[row[0]]}'",
             at=np.arange(len(people)),
+            ended=None if ended is None else ended.shaped(shape),
         )
     entered = [{int(state) for state in plan.boluses} for plan in schedules]
     outputs = {
@@ -194,6 +212,7 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
     attrs = said(
         model,
         axes,
+        asked.solver,
         on_failure=asked.on_failure,
         regimens={name: course.to_dict() for name, course in asked.regimens.items()},
         ends=dict(asked.ends),
@@ -209,6 +228,8 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
         for name, values in people.covariates.items()
     }
     beside = _beside(asked.regimens, people, status, asked.ends)
+    if ended is not None:
+        beside |= ended.shaped(shape).told()
     return build(outputs, {**axes, **everyone}, beside, shown, attrs)
 
 

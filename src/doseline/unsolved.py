@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from doseline.compile import Values
+from doseline.ended import Ended
 from doseline.errors import STATUS, InputError, SolveError, Status
 from doseline.model.spec import Model
 
@@ -20,11 +21,12 @@ def failure(
     who: Callable[[np.ndarray], str],
     at: np.ndarray,
     rows: str = "rows",
+    ended: Ended | None = None,
 ) -> SolveError:
     """One sentence for all failed rows: how many, why, and the first of them with their parameters.
 
     ``status`` is (..., subject), and ``who`` names a row from its position there; ``at`` (subject,) says which of the
-    ``values`` are a subject's.
+    ``values`` are a subject's; ``ended`` tells when and where the steps of a row failed.
     """
     failed = np.argwhere(status)
     code = Status(int(status[tuple(failed[0])]))
@@ -40,13 +42,24 @@ def failure(
                 + (f" {entry.unit}" if entry.unit != "1" else "")
                 for name, entry in entries.items()
             )
-            seen[subject] = f"{who(row)}: {own}"
+            seen[subject] = f"{who(row)}: {own}{_where(model, ended, tuple(row))}"
     lines = "\n  ".join(seen.values())
     return SolveError(
         f"{len(failed)} of {status.size} {rows} could not be solved: {STATUS[code].sentence}\n  {lines}",
         place="simulate",
         advice=f"{STATUS[code].advice}\non_failure='mark' keeps the other {rows}",
     )
+
+
+def _where(model: Model, ended: Ended | None, row: tuple[int, ...]) -> str:
+    """Time and state at which the steps of a row failed."""
+    if ended is None or not np.isfinite(ended.time[row]):
+        return ""
+    state = ", ".join(
+        f"{name} {value / entry.to_coherent:.4g}" + (f" {entry.unit}" if entry.unit != "1" else "")
+        for (name, entry), value in zip(model.compartments.items(), ended.state[row].tolist(), strict=True)
+    )
+    return f"\n    at {ended.time[row]:.6g} h: {state}"
 
 
 def _one_of(value: float | np.ndarray, at: int) -> float:

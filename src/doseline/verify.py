@@ -9,7 +9,7 @@ import numpy as np
 from doseline.compile import Compiled
 from doseline.dosing.regimen import regimen
 from doseline.errors import InputError
-from doseline.model.checks import Check
+from doseline.model.checks import METRICS, Check
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort
 from doseline.request import covariates_of, reference_subject
@@ -68,7 +68,7 @@ def check_model(model: Model) -> list[Outcome]:
 
 def _value(model: Model, check: Check) -> float:
     case = _Case(check.regimen, check.meal, check.formulation, check.output, _people(model, check.covariates))
-    value, unit = _metric(model, check.metric, case)
+    value, unit = _metric(model, check, case)
     if check.per is None:
         return value * factor(unit, check.unit)
     other = check.per
@@ -80,7 +80,7 @@ def _value(model: Model, check: Check) -> float:
         other.output or case.output,
         people,
     )
-    below, unit_below = _metric(model, check.metric, divisor)
+    below, unit_below = _metric(model, check, divisor)
     return value / (below * factor(unit_below, unit)) * factor("1", check.unit)
 
 
@@ -92,10 +92,43 @@ def _people(model: Model, covariates: dict[str, float | str]) -> Cohort:
     return reference_subject(model, **given)
 
 
-def _metric(model: Model, metric: str, case: _Case) -> tuple[float, str]:
-    """Value of a metric under a condition, and its unit."""
+def _metric(model: Model, check: Check, case: _Case) -> tuple[float, str]:
+    """Value of a check's metric under a condition, and its unit."""
+    looks = METRICS[check.metric].looks
+    if looks == "time":
+        level, unit = _levels(model, case, np.array([check.time]))
+        return float(level[0]), unit
+    course = regimen(case.regimen)
+    doses = np.unique(course.doses()[0])
+    due = course_end(course, case.people)
+    if looks == "interval":
+        return _in_interval(model, check.metric, case, doses, due)
+    if looks == "end":
+        return _to_the_end(model, check.metric, case, doses, due)
+    return _extreme(model, check.metric, case, doses, max(due, doses[-1] + _followed(model, check, case)))
+
+
+def _followed(model: Model, check: Check, case: _Case) -> float:
+    """How long after its last dose the course is followed. [h]"""
+    if check.follow is not None or not model.linear:
+        return check.followed
+    return FOLLOWED * math.log(2.0) / _slowest_rate(model, case)[0]
+
+
+def _in_interval(model: Model, metric: str, case: _Case, doses: np.ndarray, due: float) -> tuple[float, str]:
+    """Lowest or average level, or the area, in the last dosing interval."""
+    inside = _pieces(np.array([doses[-1]]), due)[0]
+    level, unit = _levels(model, case, inside)
+    if metric == "Cmin":
+        return float(level.min()), unit
+    area = _area(inside, level)
+    return (area, f"{unit} * h") if metric == "AUCtau" else (area / (due - doses[-1]), unit)
+
+
+def _to_the_end(model: Model, metric: str, case: _Case, doses: np.ndarray, due: float) -> tuple[float, str]:
+    """Half-life of the last, straight line on a semi-log plot, or the area with that line carried on."""
     slowest, settles = _slowest_rate(model, case)
-    if metric in ("half_life", "AUCinf") and not settles:
+    if not settles:
         raise InputError(
             f"'{case.output}' never falls to nothing, so it has no {metric}",
             place=f"{model.name} [check]",
@@ -103,23 +136,18 @@ def _metric(model: Model, metric: str, case: _Case) -> tuple[float, str]:
         )
     if metric == "half_life":
         return math.log(2.0) / slowest, "h"
-    course = regimen(case.regimen)
-    doses = np.unique(course.doses()[0])
-    due = course_end(course, case.people)
     pieces = _pieces(doses, max(due, doses[-1] + FOLLOWED * math.log(2.0) / slowest))
-    level, unit = _levels(model, case, np.concatenate(pieces))
-    levels = np.split(level, np.cumsum([len(piece) for piece in pieces])[:-1])
-    if metric in ("Cmax", "Tmax"):
-        top, when = _peak(model, case, pieces, levels)
-        return (top, unit) if metric == "Cmax" else (when, "h")
-    if metric == "AUCinf":
-        return sum(map(_area, pieces, levels)) + float(level[-1]) / slowest, f"{unit} * h"
-    last = np.append(pieces[-1][pieces[-1] < due - STEP / 4], due)
-    inside = _levels(model, case, last)[0]
-    if metric == "Cmin":
-        return float(inside.min()), unit
-    area = _area(last, inside)
-    return (area, f"{unit} * h") if metric == "AUCtau" else (area / (due - doses[-1]), unit)
+    levels, unit = _in_pieces(model, case, pieces)
+    return sum(map(_area, pieces, levels)) + float(levels[-1][-1]) / slowest, f"{unit} * h"
+
+
+def _extreme(model: Model, metric: str, case: _Case, doses: np.ndarray, end: float) -> tuple[float, str]:
+    """Height or time of the highest or lowest level of the course."""
+    sign = -1.0 if metric in ("lowest", "t_lowest") else 1.0
+    pieces = _pieces(doses, end)
+    levels, unit = _in_pieces(model, case, pieces)
+    top, when = _peak(model, case, pieces, levels, sign)
+    return (when, "h") if metric in ("Tmax", "t_lowest") else (top, unit)
 
 
 def _pieces(doses: np.ndarray, end: float) -> list[np.ndarray]:
@@ -142,6 +170,12 @@ def _levels(model: Model, case: _Case, time: np.ndarray) -> tuple[np.ndarray, st
     return levels.values.ravel(), str(levels.attrs["units"])
 
 
+def _in_pieces(model: Model, case: _Case, pieces: list[np.ndarray]) -> tuple[list[np.ndarray], str]:
+    """Levels piece by piece, and their unit."""
+    level, unit = _levels(model, case, np.concatenate(pieces))
+    return np.split(level, np.cumsum([len(piece) for piece in pieces])[:-1]), unit
+
+
 def _area(time: np.ndarray, level: np.ndarray) -> float:
     from scipy.integrate import simpson
 
@@ -149,22 +183,26 @@ def _area(time: np.ndarray, level: np.ndarray) -> float:
 
 
 def _peak(
-    model: Model, case: _Case, pieces: list[np.ndarray], levels: list[np.ndarray]
+    model: Model, case: _Case, pieces: list[np.ndarray], levels: list[np.ndarray], sign: float
 ) -> tuple[float, float]:
-    """Height and time of the highest level; inside a piece by a closer look and a parabola through three points."""
-    piece = int(np.argmax([level.max() for level in levels]))
-    time, level = pieces[piece], levels[piece]
+    """Height and time of the highest level; inside a piece by a closer look and a parabola through three points.
+
+    With a sign of -1 the lowest level.
+    """
+    piece = int(np.argmax([(sign * level).max() for level in levels]))
+    time, level = pieces[piece], sign * levels[piece]
     top = int(level.argmax())
     if top not in (0, len(level) - 1):
         time = np.linspace(time[top - 1], time[top + 1], CLOSER)
-        level = _levels(model, case, time)[0]
+        level = sign * _levels(model, case, time)[0]
         top = int(level.argmax())
     if top in (0, len(level) - 1):
-        return float(level[top]), float(time[top])
+        return sign * float(level[top]), float(time[top])
     before, at, after = (float(value) for value in level[top - 1 : top + 2])
     bend = before - 2.0 * at + after
     shift = 0.5 * (before - after) / bend if bend < 0.0 else 0.0
-    return at - 0.25 * (before - after) * shift, float(time[top]) + shift * float(time[1] - time[0])
+    height = at - 0.25 * (before - after) * shift
+    return sign * height, float(time[top]) + shift * float(time[1] - time[0])
 
 
 def _slowest_rate(model: Model, case: _Case) -> tuple[float, bool]:

@@ -38,7 +38,7 @@ def solve_events(
     levels = np.empty((len(plans), systems.weights.shape[0], *shape))
     ended = np.where(status == Status.OK, SOLVED, UNFIT)
     states = systems.initial.shape[1]
-    entries = [_entries(plan) for plan in plans]
+    entries = [entries_of(plan) for plan in plans]
 
     def work(task: tuple[int, int]) -> None:
         position, block = task
@@ -51,7 +51,7 @@ def solve_events(
     in_threads(work, [(p, b) for p in range(len(plans)) for b in range(len(cuts) - 1)], threads)
     for code, told in ENDED.items():
         status[(status == Status.OK) & (ended == code)] = told
-    _mark(levels, status, plans[0], gridded=times is not None)
+    mark(levels, status, plans[0], gridded=times is not None)
     return levels if times is not None else levels[:, :, 0], status
 
 
@@ -60,20 +60,20 @@ def doses_of(plan: Events) -> tuple[np.ndarray, np.ndarray]:
 
     Subjects with doses that are no numbers are left out.
     """
-    able = np.logical_and.reduceat(_sound(plan), plan.first[:-1])
+    able = np.logical_and.reduceat(sound_doses(plan), plan.first[:-1])
     giving = plan.giving & per_record(able, plan.first)
     early = np.zeros(len(plan.time))
     train = giving & (plan.steady > 0)
     early[train] = np.ceil(plan.lag[train] / plan.interval[train])
     room = int((giving * (plan.additional + 1 + early)).sum())
     row, count = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-    agenda, held = np.empty(int(_entries(plan)[able].max(initial=0)), ENTRY), np.zeros(1, dtype=np.int64)
+    agenda, held = np.empty(int(entries_of(plan)[able].max(initial=0)), ENTRY), np.zeros(1, dtype=np.int64)
     first = np.ascontiguousarray(plan.first, dtype=np.int64)
-    found = list_doses(first, able, _columns(plan), agenda, held, row, count)
+    found = list_doses(first, able, columns_of(plan), agenda, held, row, count)
     return row[:found], count[:found]
 
 
-def _columns(plan: Events) -> np.ndarray:
+def columns_of(plan: Events) -> np.ndarray:
     """What the agenda knows of the records; the columns about systems are left open."""
     table = np.empty(len(plan.time), dtype=TABLE)
     for name, values in (
@@ -97,7 +97,7 @@ def _table(
     plan: Events, sets: Sets, systems: Systems, infused: Sequence[int], *, observed: bool
 ) -> np.ndarray:
     """Events for the kernels: the k-th infused state gets its rate from the k-th state behind the compartments."""
-    table = _columns(plan)
+    table = columns_of(plan)
     table["inflow"] = -1
     for k, state in enumerate(infused):
         table["inflow"][plan.target == state] = systems.compartments + k
@@ -111,13 +111,13 @@ def _fit(plan: Events, sets: Sets, sound: np.ndarray) -> np.ndarray:
     """Status (subject,) of what is given: systems that are sound, doses that are numbers."""
     starts = plan.first[:-1]
     systems = np.logical_and.reduceat(sound[sets.own] & sound[sets.stretch], starts)
-    doses = np.logical_and.reduceat(_sound(plan), starts)
+    doses = np.logical_and.reduceat(sound_doses(plan), starts)
     return np.where(systems, np.where(doses, Status.OK, Status.BAD_DOSE), Status.BAD_PARAMETER).astype(
         np.int8
     )
 
 
-def _sound(plan: Events) -> np.ndarray:
+def sound_doses(plan: Events) -> np.ndarray:
     """Which records have numbers, and none below zero."""
     fit = np.ones(len(plan.time), dtype=bool)
     for values in (plan.amount, plan.rate, plan.duration, plan.lag, plan.F):
@@ -125,7 +125,7 @@ def _sound(plan: Events) -> np.ndarray:
     return fit
 
 
-def _entries(plan: Events) -> np.ndarray:
+def entries_of(plan: Events) -> np.ndarray:
     """How many entries the agenda of each subject may have to hold."""
     with np.errstate(all="ignore"):
         overlap = np.where(plan.interval > 0, np.floor(plan.duration / plan.interval) + 3, 1)
@@ -140,7 +140,7 @@ def _cuts(first: np.ndarray, blocks: int) -> np.ndarray:
     return np.unique(np.searchsorted(first, wanted))
 
 
-def _mark(levels: np.ndarray, status: np.ndarray, plan: Events, *, gridded: bool) -> None:
+def mark(levels: np.ndarray, status: np.ndarray, plan: Events, *, gridded: bool) -> None:
     """NaN for subjects that could not be solved, and for those whose levels have left the range of numbers."""
     whose = per_record(np.arange(len(plan.first) - 1), plan.first)[plan.evid == 0]
     for position in range(len(levels)):

@@ -19,7 +19,7 @@ from doseline.cli import main
 from doseline.model.read import library
 from doseline.study import read_study
 
-LISTED = ", ".join(library())
+LISTED = ", ".join(list(library())[:24]) + f" and {len(library()) - 24} more"
 
 STUDY = """
 [study]

@@ -7,112 +7,12 @@ matplotlib measures them in DejaVu Sans, the widest of the fonts that the SVG na
 import random
 import re
 import xml.etree.ElementTree as ET
-from functools import cache
-from itertools import combinations, pairwise
 
 import pytest
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from drawn_model import SVG, box_of, drawn, ends, faults, groups, inner_texts, on_edge, overlap, tooltip
 
 from doseline.drawing import diagram
 from doseline.model.read import library, load_model, read_model
-
-SVG = "{http://www.w3.org/2000/svg}"
-TOUCH = 0.5
-"""Closer than this counts as touching, since the SVG rounds to 0.1. [px]"""
-
-
-@cache
-def measured(text, size, bold):
-    """Left and right of a text that starts at 0."""
-    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
-    return TextPath((0, 0), text, size=size, prop=font).get_extents().x1 if text.strip() else 0.0
-
-
-def drawn(model):
-    return ET.fromstring(diagram(model))
-
-
-def groups(svg, kind):
-    return [group for group in svg.iter(f"{SVG}g") if group.get("class") == kind]
-
-
-def tooltip(group):
-    return group.findtext(f"{SVG}title")
-
-
-def box_of(rect):
-    x, y, w, h = (float(rect.get(key)) for key in ("x", "y", "width", "height"))
-    return x, y, x + w, y + h
-
-
-def text_box(text):
-    """Left, top, right, bottom; capitals reach 0.73 of the size above the line, brackets and g 0.24 below it."""
-    size = float(text.get("font-size"))
-    width = measured(text.text, size, text.get("font-weight") == "600")
-    left = (
-        float(text.get("x")) - {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")] * width
-    )
-    base = float(text.get("y"))
-    return left, base - 0.75 * size, left + width, base + 0.24 * size
-
-
-def segments(group):
-    """The lines of an arrow, as if its turns were sharp: the middle of each turn is where the lines meet."""
-    path = group.find(f"{SVG}path").get("d")
-    numbers = [float(each) for each in re.findall(r"-?\d+\.\d+", path)]
-    points = list(zip(numbers[::2], numbers[1::2], strict=True))
-    sharp = [points[0], *points[2:-1:3], points[-1]] if " Q " in path else points
-    return [(min(a, c), min(b, d), max(a, c), max(b, d)) for (a, b), (c, d) in pairwise(sharp)]
-
-
-def overlap(one, other):
-    return (
-        min(one[2], other[2]) - max(one[0], other[0]) > TOUCH
-        and min(one[3], other[3]) - max(one[1], other[1]) > TOUCH
-    )
-
-
-def crosses(line, box):
-    """Whether a level or upright line runs through a box."""
-    thick = (line[0] - TOUCH, line[1] - TOUCH, line[2] + TOUCH, line[3] + TOUCH)
-    return overlap(thick, (box[0] + TOUCH, box[1] + TOUCH, box[2] - TOUCH, box[3] - TOUCH))
-
-
-def along(one, other):
-    """Whether two lines run over each other for more than a crossing."""
-    thick = [(line[0] - 2, line[1] - 2, line[2] + 2, line[3] + 2) for line in (one, other)]
-    level = [line[2] - line[0] > line[3] - line[1] for line in (one, other)]
-    return level[0] == level[1] and overlap(*thick)
-
-
-def faults(svg):
-    """Everything that stands over something else, in words."""
-    boxes = {tooltip(group): box_of(group.find(f"{SVG}rect")) for group in groups(svg, "compartment")}
-    arrows = [*groups(svg, "flow"), *groups(svg, "dose")]
-    texts = [(text.text, text_box(text)) for arrow in arrows for text in arrow.iter(f"{SVG}text")]
-    lines = [(tooltip(arrow), line) for arrow in arrows for line in segments(arrow)]
-    found = [f"boxes {a}, {b}" for a, b in combinations(boxes, 2) if overlap(boxes[a], boxes[b])]
-    found += [f"texts {a}, {b}" for (a, x), (b, y) in combinations(texts, 2) if overlap(x, y)]
-    found += [f"text {a} in box {b}" for a, x in texts for b, y in boxes.items() if overlap(x, y)]
-    found += [f"line {a} in box {b}" for a, x in lines for b, y in boxes.items() if crosses(x, y)]
-    found += [f"line {a} over text {b}" for a, x in lines for b, y in texts if crosses(x, y)]
-    found += [
-        f"line {a} over line {b}" for (a, x), (b, y) in combinations(lines, 2) if a != b and along(x, y)
-    ]
-    left, top, width, height = (float(each) for each in svg.get("viewBox").split())
-    everything = [*boxes.values(), *(box for _, box in texts), *(line for _, line in lines)]
-    page = (left, top, left + width, top + height)
-    inside = [x[0] >= page[0] and x[1] >= page[1] and x[2] <= page[2] and x[3] <= page[3] for x in everything]
-    return found + ["something is outside of the picture"] * (not all(inside))
-
-
-def inner_texts(svg):
-    """Names and numbers in boxes, each with its box."""
-    for group in groups(svg, "compartment"):
-        name, number = group.iter(f"{SVG}text")
-        yield box_of(group.find(f"{SVG}rect")), text_box(name), text_box(number)
-
 
 # ------------------------------------------------------------------ the library
 
@@ -153,22 +53,14 @@ def test_arrows_join_what_they_say(model):
     rects = [box_of(group.find(f"{SVG}rect")) for group in groups(svg, "compartment")]
     boxes = dict(zip(model.compartments, rects, strict=True))
     for group, flow in zip(groups(svg, "flow"), model.flows, strict=True):
-        line, head = (each.get("d") for each in group.iter(f"{SVG}path"))
-        begin, tip = (tuple(map(float, path.split()[1:3])) for path in (line, head))
+        begin, tip = ends(group)
         assert on_edge(begin, boxes[flow.source])
         assert flow.target is None or on_edge(tip, boxes[flow.target])
 
 
-def on_edge(point, box):
-    x, y = point
-    level = box[0] - TOUCH <= x <= box[2] + TOUCH and min(abs(y - box[1]), abs(y - box[3])) <= TOUCH
-    upright = box[1] - TOUCH <= y <= box[3] + TOUCH and min(abs(x - box[0]), abs(x - box[2])) <= TOUCH
-    return level or upright
-
-
 def test_it_takes_the_colours_of_the_page(model):
     """Truth: the rule; a colour of its own would vanish on a light page or on a dark one."""
-    colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', diagram(model)))
+    colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', diagram(model).svg))
     assert colours <= {"currentColor", "none"}
 
 
@@ -266,7 +158,7 @@ def test_texts_are_escaped_and_cut():
     """Truth: XML, and the rule that a tooltip has all of a formula."""
     rate = " + ".join(["K"] * 20)
     model = made(["a"], {("a", "out"): rate}, {"iv": "a"})
-    text = diagram(model)
+    text = diagram(model).svg
     assert "made &amp; &lt;drawn&gt;" in text
     assert "1. a: the &lt;a&gt; &amp; more" in text
     svg = ET.fromstring(text)
@@ -310,9 +202,14 @@ def test_the_eye_of_these_tests_sees():
         '<text x="150" y="60" font-size="12">K</text></g>'
         '<g class="flow"><title>g</title><path d="M 250.0 10.0 L 250.0 190.0"/>'
         '<text x="245" y="150" font-size="12">KK</text>'
-        '<text x="249" y="152" font-size="12">L</text></g></svg>'
+        '<text x="249" y="152" font-size="12">L</text></g>'
+        '<g class="influence"><title>i</title><path d="M 30.0 150.0 L 240.0 150.0"/>'
+        '<circle cx="247" cy="150" r="3.5"/></g>'
+        '<g class="influence"><title>j</title><path d="M 30.0 180.0 L 30.0 75.0"/>'
+        '<circle cx="30" cy="68" r="3.5"/></g></svg>'
     )
     assert faults(svg) == [
         *("boxes a, b", "texts KK, L", "text K in box b", "line f in box a", "line f in box b"),
         *("line g over text KK", "line g over text L"),
+        *("dot j in box a", "dot i over text KK", "dot i over text L"),
     ]

@@ -192,7 +192,8 @@ def test_an_unknown_model():
     with pytest.raises(InputError) as caught:
         load_model("isotretinon")
     assert str(caught.value) == (
-        f"unknown model 'isotretinon'\n  did you mean 'isotretinoin'? models: {', '.join(library())}\n"
+        f"unknown model 'isotretinon'\n  did you mean 'isotretinoin'? models: "
+        f"{', '.join(list(library())[:24])} and {len(library()) - 24} more\n"
         "  a model of your own: give its path, such as './isotretinon.toml'"
     )
 

@@ -16,7 +16,8 @@ from doseline.errors import InputError, RegimenError, SolveError, Status, UnitEr
 from doseline.model.read import library, read_model
 from doseline.units import registry
 
-LISTED = ", ".join(library())
+EVERY = ", ".join(library())
+LISTED = ", ".join(list(library())[:24]) + f" and {len(library()) - 24} more"
 
 COURSE = "40 mg twice daily for 2 days"
 ZERO = (
@@ -139,7 +140,7 @@ REFUSED = [
      "model: found NoneType\n  give a name, the path of a file, or a model from dl.load_model"),
     (dict(model=Path("none.toml")), InputError,
      "none.toml: no such file\n"
-     f"  look at the path, or give the name of a model: {LISTED}"),
+     f"  look at the path, or give the name of a model: {EVERY}"),
     # meal, formulation, route
     (dict(meal="feed"), InputError,
      "meal: unknown meal 'feed'\n  did you mean 'fed'? isotretinoin has: fed, fasted"),

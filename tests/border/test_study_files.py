@@ -12,7 +12,8 @@ from doseline.errors import InputError, StudyError
 from doseline.model.read import library, studies
 from doseline.study import read_study
 
-LISTED = ", ".join(library())
+EVERY = ", ".join(library())
+LISTED = ", ".join(list(library())[:24]) + f" and {len(library()) - 24} more"
 
 GOOD = """
 [study]
@@ -206,7 +207,7 @@ REFUSED = [
     ({'"isotretinoin"': "3"}, "s.toml [study]: model = 3\n"
      "  expected a name of the library, or the path of a model file, in quotes"),
     ({'"isotretinoin"': '"mine.toml"'}, "s.toml [study]: model = 'mine.toml': no such file\n"
-     f"  look at the path, or give the name of a model: {LISTED}\n"
+     f"  look at the path, or give the name of a model: {EVERY}\n"
      "  a path starts at the folder of the study, or at the current one"),
     # [cohort]
     ({VALUES: "70"}, f"s.toml [cohort.WT]: found 70\n  {FORMS}"),

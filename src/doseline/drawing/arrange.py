@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from doseline.drawing.parts import Arrow, Box, Plan, short
+from doseline.drawing.links import links_of
+from doseline.drawing.parts import Arrow, Box, Plan
 from doseline.model.spec import Model
 
 
@@ -14,31 +15,15 @@ def arranged(model: Model) -> Plan:
         name: Box(name, entry.label, number)
         for number, (name, entry) in enumerate(model.compartments.items(), start=1)
     }
-    plan = Plan([*boxes.values()], [*_flows(model, boxes), *_doses(model, boxes)])
+    arrows = [
+        Arrow(link.sort, link.texts, link.tooltip, boxes.get(link.source or ""), boxes.get(link.target or ""))
+        for link in links_of(model)
+    ]
+    plan = Plan([*boxes.values()], arrows)
     _stack(plan)
     _columns(plan)
     _attach(plan)
     return plan
-
-
-def _flows(model: Model, boxes: dict[str, Box]) -> Iterator[Arrow]:
-    for flow in model.flows:
-        target = boxes[flow.target] if flow.target is not None else None
-        told = f"{flow.source} → {flow.target or 'out'}: {flow.rate}"
-        yield Arrow((short(str(flow.rate)),), told, boxes[flow.source], target)
-
-
-def _doses(model: Model, boxes: dict[str, Box]) -> Iterator[Arrow]:
-    """One arrow for each route, and one for each compartment that meals send doses into."""
-    for name, route in model.routes.items():
-        entry = {"": route.bioavailability, "lag ": route.lag, "over ": route.duration, "at ": route.rate}
-        told = ", ".join(f"{word}{formula}" for word, formula in entry.items() if formula is not None)
-        texts = (short(name), short(told)) if told else (short(name),)
-        yield Arrow(texts, f"{name}: {route.label}" + (f" ({told})" if told else ""), None, boxes[route.into])
-    meals = [each for formulation in model.formulations.values() for each in formulation.meals.items()]
-    for into in dict.fromkeys(meal.into for _, meal in meals if meal.into is not None):
-        named = ", ".join(dict.fromkeys(name for name, meal in meals if meal.into == into))
-        yield Arrow((short(named),), f"{model.default_route}, {named}", None, boxes[into])
 
 
 def _stack(plan: Plan) -> None:
@@ -56,30 +41,27 @@ def _stack(plan: Plan) -> None:
 
 
 def _host(plan: Plan, box: Box) -> Box | None:
-    """The only compartment that another exchanges with; None where doses enter it or it does anything else."""
-    given = {arrow.target for arrow in plan.arrows if arrow.source is box}
-    taken = {arrow.source for arrow in plan.arrows if arrow.target is box}
-    return given.pop() if given == taken and len(given) == 1 else None
+    """The only compartment that another exchanges with, by a flow each way; None where it does anything else."""
+    given = [arrow.target for arrow in plan.arrows if arrow.source is box]
+    taken = [arrow.source for arrow in plan.arrows if arrow.target is box]
+    acts = any(arrow.acts for arrow in plan.arrows if box in (arrow.source, arrow.target))
+    return given[0] if len(given) == 1 and given == taken and not acts else None
 
 
 def _leads_on(plan: Plan, host: Box, *, beside: Box) -> bool:
-    """Whether a flow leads from the host to another compartment than this guest."""
+    """Whether an arrow leads from the host to another compartment than this guest."""
     return any(arrow.target not in (None, beside) for arrow in plan.arrows if arrow.source is host)
 
 
 def _columns(plan: Plan) -> None:
     """Columns by the longest way from where doses enter, without the arrows that lead back."""
     inner = [box for box in plan.boxes if box.host is None]
-    onward = {
-        box: [
-            a.target
-            for a in plan.arrows
-            if a.source is box and a.target is not None and a.target.host is None
-        ]
-        for box in inner
-    }
+    onward = {box: _next(plan, box, acts=False) for box in inner}
     first = [arrow.target for arrow in plan.arrows if arrow.dose and arrow.target in onward]
-    order = _forward(onward, [box for box in dict.fromkeys([*first, *inner]) if box is not None])
+    begin = [box for box in dict.fromkeys([*first, *inner]) if box is not None]
+    _forward(onward, begin)
+    _reach_out(plan, onward, begin)
+    order = _forward(onward, begin)
     for box in order:
         for target in onward[box]:
             target.column = max(target.column, box.column + 1)
@@ -94,6 +76,42 @@ def _columns(plan: Plan) -> None:
     for box in plan.boxes:
         if box.host is not None:
             box.column = box.host.column
+
+
+def _next(plan: Plan, box: Box, *, acts: bool) -> list[Box]:
+    """Boxes of the columns that arrows lead to from a box."""
+    ahead = [arrow.target for arrow in plan.arrows if arrow.source is box and arrow.acts is acts]
+    return [target for target in ahead if target is not None and target.host is None]
+
+
+def _reach_out(plan: Plan, onward: dict[Box, list[Box]], begin: Sequence[Box]) -> None:
+    """Let compartments stand right of those that act on them, where flows do not lead the other way.
+
+    Where two act on each other, the one that doses reach is the first.
+    """
+    done: set[Box] = set()
+    for start in begin:
+        waiting = [start]
+        while waiting:
+            box = waiting.pop()
+            if box in done:
+                continue
+            done.add(box)
+            for target in _next(plan, box, acts=True):
+                if target is not box and box not in _reached(onward, target):
+                    onward[box].append(target)
+            waiting += onward[box]
+
+
+def _reached(onward: dict[Box, list[Box]], start: Box) -> set[Box]:
+    """All boxes ahead of one."""
+    found, waiting = set[Box](), [start]
+    while waiting:
+        box = waiting.pop()
+        if box not in found:
+            found.add(box)
+            waiting += onward[box]
+    return found
 
 
 def _forward(onward: dict[Box, list[Box]], begin: Sequence[Box]) -> list[Box]:
@@ -115,11 +133,12 @@ def _forward(onward: dict[Box, list[Box]], begin: Sequence[Box]) -> list[Box]:
 
 
 def _attach(plan: Plan) -> None:
-    """Choose how each arrow runs. Straight ones come first: they need the middle of a side."""
+    """Choose how each arrow runs. Straight ones come first: they need the middle of a side. Doses come before gains:
+    where there is one place at the left, they take it."""
     for arrow in plan.arrows:
         arrow.kind = _kind(plan, arrow)
     for kind, attach in (("straight", _across), ("elbow", _across), ("long", _by_lane), ("open", _open)):
-        for arrow in plan.arrows:
+        for arrow in sorted(plan.arrows, key=lambda arrow: arrow.inward + (arrow.inward and not arrow.dose)):
             if arrow.kind == kind:
                 attach(plan, arrow)
 
@@ -155,22 +174,24 @@ def _by_lane(plan: Plan, arrow: Arrow) -> None:
     for box, side in zip((arrow.source, arrow.target), sides, strict=True):
         outermost = plan.columns[box.column][0 if up else -1] is box
         free = outermost and (box.above if up else box.below) is None
-        ends.append(("top" if up else "bottom") if free else side)
+        # top and bottom of a box are for what it gains and loses
+        taken = arrow.acts and any(box in (a.source, a.target) for a in plan.arrows if a.kind == "open")
+        ends.append(("top" if up else "bottom") if free and not taken else side)
     _join(arrow, *ends, upper=up)
 
 
 def _open(plan: Plan, arrow: Arrow) -> None:
-    """Doses come from the left or from the top; what leaves goes to the right, to the bottom or to the top."""
+    """What comes in comes from the left or from the top; what leaves goes to the right, to the bottom or to the top."""
     box = arrow.target if arrow.source is None else arrow.source
     assert box is not None
-    outer, upright = ("left", ["top"]) if arrow.dose else ("right", ["bottom", "top"])
+    outer, upright = ("left", ["top"]) if arrow.inward else ("right", ["bottom", "top"])
     beside = {"top": box.above, "bottom": box.below}
     if box.host is not None:
         beside["bottom" if box.host.above is box else "top"] = box.host
     free = [side for side in upright if beside[side] is None and not box.at(side)]
-    edge = 0 if arrow.dose else len(plan.columns) - 1
+    edge = 0 if arrow.inward else len(plan.columns) - 1
     side = outer if not free or (box.column == edge and not box.at(outer)) else free[0]
-    _join(arrow, *(("", side) if arrow.dose else (side, "")), upper=arrow.dose)
+    _join(arrow, *(("", side) if arrow.inward else (side, "")), upper=arrow.inward)
 
 
 def _join(arrow: Arrow, leaves: str, enters: str, *, upper: bool) -> None:

@@ -46,9 +46,7 @@ class Gap:
         return self.start + self.left + spare / 2 + TRACK * (number + 0.5)
 
     def centre(self, arrow: Arrow) -> float:
-        """Middle of the text of an arrow that runs across."""
-        if self.centred:
-            return self.start + self.width / 2
+        """Middle of the text of an arrow that runs across; in a centred gap the middle of the arrow is free."""
         if arrow.backward:
             return self.start + self.width - self.right / 2
         return self.start + self.left / 2
@@ -63,8 +61,8 @@ class Gap:
 
 
 def _room(arrow: Arrow, *, text: bool) -> float:
-    """Room for an arrow at one side; the text of a flow stands where it begins, that of a dose before it."""
-    if arrow.dose:
+    """Room for an arrow at one side; the text stands where an arrow begins, or before it."""
+    if arrow.inward:
         return SHAFT + arrow.wide + 2 * OFF
     if arrow.kind == "open":
         return max(SHAFT, arrow.wide + ROOM)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 NAME_SIZE, RATE_SIZE, NUMBER_SIZE = 14.0, 12.5, 10.0
 """Size of the names of compartments, of the texts at arrows, and of the numbers in boxes."""
 NARROWEST, LOWEST = 104.0, 48.0
 """Smallest box."""
-STEP, PAIR = 32.0, 13.0
-"""Between arrows at one side of a box; from the middle to each of a pair that runs there and back."""
+STEP, PAIR, CLOSE = 32.0, 13.0, 16.0
+"""Between arrows at one side of a box; from the middle to each of a pair that runs there and back; between lines
+without a text."""
 LONGEST = 28
 """Characters of a text that are shown; the tooltip has all of it."""
 
@@ -70,16 +72,16 @@ class Box:
     def offset(self, arrow: Arrow, side: str) -> float:
         """How far from the middle of a side an arrow is attached. Straight ones have the middle: both ends agree."""
         arrows = self.at(side)
-        place = arrows.index(arrow)
-        straight = [other for other in arrows if other.kind == "straight"]
-        if not straight:
-            return STEP * (place - (len(arrows) - 1) / 2)
-        spread = PAIR * (len(straight) - 1)
-        if arrow in straight:
-            return spread * (2.0 * straight.index(arrow) - 1.0)
-        first = arrows.index(straight[0])
-        last = first + len(straight) - 1
-        return STEP * (place - first) - spread if place < first else STEP * (place - last) + spread
+        places = [0.0]
+        for before, after in pairwise(arrows):
+            pair = before.kind == after.kind == "straight"
+            places.append(
+                places[-1] + (2.0 * PAIR if pair else STEP if before.texts or after.texts else CLOSE)
+            )
+        held = [
+            place for place, each in zip(places, arrows, strict=True) if each.kind == "straight"
+        ] or places
+        return places[arrows.index(arrow)] - (held[0] + held[-1]) / 2
 
     def port(self, arrow: Arrow, side: str) -> Point:
         """Where an arrow is attached."""
@@ -94,12 +96,14 @@ class Box:
 
 @dataclass(eq=False)
 class Arrow:
-    """A flow, or a dose, which has no source; a flow out of the body has no target.
+    """A line from one box to another; what comes from nowhere has no source, what leaves has no target.
 
-    `kind` is how it runs: "straight" or with an "elbow" to the next column, "stacked" between host and guest, "long" by
-    a lane, "open" from or to nowhere. `leaves` and `enters` are the sides of the boxes it joins.
+    `sort` is what it means, see :class:`doseline.drawing.links.Link`. `kind` is how it runs: "straight" or with an
+    "elbow" to the next column, "stacked" between host and guest, "long" by a lane, "open" from or to nowhere. `leaves`
+    and `enters` are the sides of the boxes it joins.
     """
 
+    sort: str
     texts: tuple[str, ...]
     tooltip: str
     source: Box | None
@@ -112,7 +116,17 @@ class Arrow:
 
     @property
     def dose(self) -> bool:
-        """Whether it comes from outside."""
+        """Whether it is a dose."""
+        return self.sort == "dose"
+
+    @property
+    def acts(self) -> bool:
+        """Whether it takes nothing from where it begins."""
+        return self.sort in ("drive", "influence")
+
+    @property
+    def inward(self) -> bool:
+        """Whether it comes from nowhere."""
         return self.source is None
 
     @property
@@ -146,7 +160,7 @@ class Arrow:
     @property
     def wide(self) -> float:
         """Width of the widest text."""
-        return max(wide(text, RATE_SIZE) for text in self.texts)
+        return max((wide(text, RATE_SIZE) for text in self.texts), default=0.0)
 
 
 @dataclass

@@ -9,8 +9,8 @@ from doseline.drawing.parts import RATE_SIZE, Arrow, Box, Plan, Point, Spot, wid
 
 STACK, APART = 62.0, 44.0
 """Between host and guest; between other boxes of one column at least. [px]"""
-LANE, LINE = 32.0, 15.0
-"""Between lanes, between lines of text. [px]"""
+LANE, LOW, LINE = 32.0, 14.0, 15.0
+"""Between lanes, with and without a text; between lines of text. [px]"""
 PAIR_X = 11.0
 """From the middle to each of two upright arrows between host and guest. [px]"""
 
@@ -32,6 +32,7 @@ def place(plan: Plan) -> None:
     _lanes(plan, gaps)
     for arrow in plan.arrows:
         _DRAW[arrow.kind](arrow, gaps)
+        del arrow.spots[len(arrow.texts) :]
 
 
 def _all(column: list[Box]) -> list[Box]:
@@ -80,25 +81,43 @@ def _lanes(plan: Plan, gaps: list[Gap]) -> None:
     ways = {arrow: _ends(arrow, gaps) for arrow in plan.arrows if arrow.kind == "long"}
     order = sorted(ways, key=lambda arrow: abs(ways[arrow][0][-1].x - ways[arrow][1][0].x))
     for up in (True, False):
-        for number, arrow in enumerate([each for each in order if each.rises is up]):
+        y, apart = (top, 0.75 * LANE) if up else (bottom - 0.25 * LANE, 0.0)
+        for arrow in [each for each in order if each.rises is up]:
             begin, end = ways[arrow]
-            y = top - LANE * (number + 0.75) if up else bottom + LANE * (number + 0.75)
+            own = LANE if arrow.texts else LOW
+            # a text stands above its line: on the outside of a lane at the top, on the inside of one at the bottom
+            y = y - apart if up else max(y + own, bottom + LOW)
+            apart = own
             arrow.points = [*begin, Point(begin[-1].x, y), Point(end[0].x, y), *end]
     uprights = [
         (a.x, min(a.y, b.y), max(a.y, b.y)) for each in order for a, b in pairwise(each.points) if a.x == b.x
     ]
     for arrow in order:
         flat = [(a, b) for a, b in pairwise(arrow.points) if a.y == b.y and not top < a.y < bottom]
-        arrow.spots = [Spot(_clear(arrow, *flat[0], uprights), flat[0][0].y - OFF, "middle")]
+        _write(arrow, *flat[0], uprights)
 
 
-def _clear(arrow: Arrow, begin: Point, end: Point, uprights: list[tuple[float, float, float]]) -> float:
-    """Middle of a text on a lane, as near to the middle of the lane as no upright line crosses it."""
-    half = arrow.wide / 2 + OFF
-    crossing = [x for x, low, high in uprights if low < begin.y - OFF < high]
+def _write(arrow: Arrow, begin: Point, end: Point, uprights: list[tuple[float, float, float]]) -> None:
+    """Put a text on a lane, as near to its middle as no upright line crosses it; cut it where there is no place."""
+    y, half = begin.y - OFF, arrow.wide / 2 + OFF
+    crossing = [x for x, low, high in uprights if low < y < high]
     middle, reach = (begin.x + end.x) / 2, abs(end.x - begin.x) / 2
     tries = [middle + turn * step for step in range(0, int(reach) + 1, 4) for turn in (1, -1)]
-    return next((x for x in tries if all(abs(x - line) > half for line in crossing)), middle)
+    free = next((x for x in tries if all(abs(x - line) > half for line in crossing)), None)
+    if free is None:
+        edges = sorted([begin.x, end.x, *(x for x in crossing if abs(x - middle) < reach)])
+        left, right = max(pairwise(edges), key=lambda pair: pair[1] - pair[0])
+        free, room = (left + right) / 2, right - left - 2 * OFF
+        arrow.texts = tuple(_cut(text, room) for text in arrow.texts)
+    arrow.spots = [Spot(free, y, "middle")]
+
+
+def _cut(text: str, room: float) -> str:
+    """As much of a text as fits."""
+    cut = text
+    while cut != "…" and wide(cut, RATE_SIZE) > room:
+        cut = cut.removesuffix("…")[:-1].rstrip() + "…"
+    return cut
 
 
 def _ends(arrow: Arrow, gaps: list[Gap]) -> tuple[list[Point], list[Point]]:
@@ -117,9 +136,12 @@ def _straight(arrow: Arrow, gaps: list[Gap]) -> None:
     (source, leaves), (target, enters) = arrow.ends
     arrow.points = [source.port(arrow, leaves), target.port(arrow, enters)]
     pair = [other for other in source.at(leaves) if other.kind == "straight"]
-    below = len(pair) == 2 and pair[1] is arrow
+    last = source.at(leaves)[-1] is arrow and target.at(enters)[-1] is arrow
+    below = len(pair) == 2 and pair[1] is arrow and last
     y = arrow.points[0].y + (OFF + 0.72 * RATE_SIZE if below else -OFF)
-    arrow.spots = [Spot(gaps[_side_gap(source, leaves)].centre(arrow), y, "middle")]
+    gap = gaps[_side_gap(source, leaves)]
+    middle = (arrow.points[0].x + arrow.points[1].x) / 2 if gap.centred else gap.centre(arrow)
+    arrow.spots = [Spot(middle, y, "middle")]
 
 
 def _elbow(arrow: Arrow, gaps: list[Gap]) -> None:
@@ -153,15 +175,14 @@ def _open(arrow: Arrow, gaps: list[Gap]) -> None:
         middle = port.y + 0.35 * RATE_SIZE - LINE * (len(arrow.texts) - 1) / 2
         arrow.spots = [Spot(far.x - OFF, middle + LINE * i, "end") for i in lines]
     elif side == "right":
-        gap = gaps[_side_gap(box, side)]
-        far = Point(gap.start + max(SHAFT, arrow.wide + ROOM), port.y)
-        arrow.spots = [Spot((gap.start + far.x) / 2, port.y - OFF, "middle")]
+        far = Point(port.x + max(SHAFT, arrow.wide + ROOM), port.y)
+        arrow.spots = [Spot((port.x + far.x) / 2, port.y - OFF, "middle")]
     else:
         turn = -1.0 if side == "top" else 1.0
         far = Point(port.x, port.y + turn * SHAFT)
         first = far.y - OFF - LINE * (len(arrow.texts) - 1) if side == "top" else far.y + LINE
         arrow.spots = [Spot(port.x, first + LINE * i, "middle") for i in lines]
-    arrow.points = [far, port] if arrow.dose else [port, far]
+    arrow.points = [far, port] if arrow.inward else [port, far]
 
 
 def _nothing(arrow: Arrow, gaps: list[Gap]) -> None:

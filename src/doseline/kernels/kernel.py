@@ -1,9 +1,12 @@
 """How every compiled function of doseline is compiled, and where its machine code is kept between processes."""
 
+import contextlib
 import functools
 import hashlib
+import math
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +59,65 @@ def kernel(function: Any = None, *, inline: str = "never") -> Any:
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": inline}
     if not _KEPT:
         return numba.njit(**options)(function)
+    with _kept_in(_FOLDER):
+        return numba.njit(**options, cache=True)(function)
+
+
+@contextlib.contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """What is compiled in here is kept in ``folder``."""
     config: Any = numba.config
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(_FOLDER)
+    config.CACHE_DIR = str(folder)
     try:
-        return numba.njit(**options, cache=True)(function)
+        yield
     finally:
         config.CACHE_DIR = before
+
+
+def written_kernel(source: str, name: str, known: dict[str, Any], *, file: str) -> Any:
+    """Compile the function ``name`` of a source text that ``file`` has written; ``known`` are the globals it may use.
+
+    The machine code is kept as if the text stood in ``file``: so it must follow from what is in this folder, and no
+    other function of ``file`` may have its name.
+    """
+    exec(compile(source, file, "exec"), known)
+    return kernel(known[name])
+
+
+@kernel
+def power(base, exponent):
+    """``base ** exponent``; 0 where a negative base has no such power: what is gone may be off by rounding."""
+    if base < 0.0 and exponent != math.floor(exponent):
+        return 0.0
+    return base**exponent
+
+
+@functools.lru_cache(maxsize=512)
+def model_kernel(source: str, name: str) -> Any:
+    """Compile the function ``name`` (float64[::1]) -> None of a source text, which may use `math` and `power`.
+
+    It has one signature, so that it can be handed to kernels that know nothing of it. The machine code is kept beside
+    that of the kernels, under a file of the source text.
+    """
+    known: dict[str, Any] = {"math": math, "power": power, "__name__": __name__}
+    file = _FOLDER / "models" / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.py"
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    kept = _KEPT and _write_once(file, source)
+    exec(compile(source, str(file), "exec"), known)
+    with _kept_in(_FOLDER):
+        return numba.njit("void(float64[::1])", **options, cache=kept)(known[name])
+
+
+def _write_once(file: Path, text: str) -> bool:
+    """Write a file that is not there yet, whole or not at all: another process may do the same at this moment."""
+    if file.exists():
+        return True
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".tmp", delete=False) as new:
+            new.write(text)
+        os.replace(new.name, file)
+    except OSError:
+        return False
+    return True

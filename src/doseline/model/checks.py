@@ -12,22 +12,27 @@ from doseline.units import Dimension, dimension, read_quantity
 
 
 class MetricKind(NamedTuple):
-    """Unit of a metric: powers of the output's unit and of time."""
+    """Unit of a metric, as powers of the output's unit and of time; and what of the course it looks at."""
 
     output: int
     time: int
+    looks: Literal["course", "interval", "end", "time"]
 
 
 METRICS: dict[str, MetricKind] = {
-    "Cmax": MetricKind(1, 0),
-    "Tmax": MetricKind(0, 1),
-    "Cmin": MetricKind(1, 0),
-    "Cavg": MetricKind(1, 0),
-    "AUCtau": MetricKind(1, 1),
-    "AUCinf": MetricKind(1, 1),
-    "half_life": MetricKind(0, 1),
+    "Cmax": MetricKind(1, 0, "course"),
+    "Tmax": MetricKind(0, 1, "course"),
+    "lowest": MetricKind(1, 0, "course"),
+    "t_lowest": MetricKind(0, 1, "course"),
+    "level": MetricKind(1, 0, "time"),
+    "Cmin": MetricKind(1, 0, "interval"),
+    "Cavg": MetricKind(1, 0, "interval"),
+    "AUCtau": MetricKind(1, 1, "interval"),
+    "AUCinf": MetricKind(1, 1, "end"),
+    "half_life": MetricKind(0, 1, "end"),
 }
-"""What a check can ask for."""
+"""What a check can ask for: the course as far as it is followed, its last dosing interval, its end where amounts fall
+exponentially, or one time."""
 
 
 def _metric(name: str) -> str:
@@ -59,6 +64,8 @@ class Check(Entry):
     covariates: dict[str, Real | Text] = Field(default_factory=dict)
     output: str = Field(description="one of [outputs], in quotes")
     metric: Annotated[str, AfterValidator(_metric)] = Field(description="what is compared")
+    at: Text | None = None
+    follow: Text | None = None
     per: Per | None = None
     expect: Real = Field(description="a number, the one in the source")
     unit: Unit = Field(description=UNIT_HINT)
@@ -70,7 +77,38 @@ class Check(Entry):
     def _readable(self) -> Check:
         if not self.tolerance > 0.0:
             raise InputError(f"within = '{self.within}'", advice="expected more than 0")
+        self._timed("at", "time", 'say when, counted from time zero: at = "24 h"')
+        self._timed("follow", "course", "")
         return self
+
+    def _timed(self, key: Literal["at", "follow"], looks: str, needed: str) -> None:
+        """Hold a key to the metrics that look at what it says; `needed` is the advice where these cannot do without."""
+        given = getattr(self, key)
+        if METRICS[self.metric].looks != looks:
+            if given is not None:
+                users = ", ".join(name for name, kind in METRICS.items() if kind.looks == looks)
+                raise InputError(
+                    f"{key} = '{given}' with metric = '{self.metric}'",
+                    advice=f"remove it: '{key}' goes with {users}",
+                )
+        elif given is None and needed:
+            raise InputError(f"metric = '{self.metric}' without '{key}'", advice=needed)
+        elif given is not None and not self._hours(key) >= 0.0:
+            raise InputError(f"{key} = '{given}'", advice="expected a time from 0 on")
+
+    def _hours(self, key: Literal["at", "follow"]) -> float:
+        given = getattr(self, key)
+        return 0.0 if given is None else float(read_quantity(given, "h", place=key, require_unit=True))
+
+    @property
+    def time(self) -> float:
+        """The time of a level, from time zero. [h]"""
+        return self._hours("at")
+
+    @property
+    def followed(self) -> float:
+        """How long after the last dose the course is followed at least. [h]"""
+        return self._hours("follow")
 
     @property
     def tolerance(self) -> float:

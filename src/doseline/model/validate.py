@@ -7,9 +7,10 @@ from keyword import iskeyword
 
 from doseline.errors import DoselineError, did_you_mean
 from doseline.model.algebra import PLAIN
-from doseline.model.checks import Check
+from doseline.model.checks import METRICS, Check
 from doseline.model.entries import Formulation, Meal
 from doseline.model.expression import Expression, ExpressionError
+from doseline.model.linear import linear_form
 from doseline.model.order import in_circles, in_words
 from doseline.model.sections import OUT, Draft, quoted
 from doseline.model.tree import BUILT_IN, FUNCTIONS
@@ -17,7 +18,7 @@ from doseline.units import Dimension, dimension, read_quantity
 
 RESERVED = (
     *("time", "subject", "regimen", "meal", "formulation", "route", "dose", "interval"),
-    *("status", "total_dose", "doses_taken", "dose_time", "course_end"),
+    *("status", "method", "stiff_since", "steps", "total_dose", "doses_taken", "dose_time", "course_end"),
 )
 """Names that results use for themselves."""
 
@@ -62,6 +63,8 @@ class _Validator:
         self.meals(self.routes(), acting)
         for section, check in self.draft.checks:
             self.check(section, check)
+        if not self.draft.problems:
+            self.ends()
 
     def names(self) -> None:
         """One name, one meaning."""
@@ -317,6 +320,24 @@ class _Validator:
         if entry is not None:
             wanted = check.kind_of_metric(dimension(entry.unit))
             self.is_kind(dimension(check.unit), wanted, section, f"unit = '{check.unit}'")
+
+    def ends(self) -> None:
+        """Only linear models fall exponentially in the end, so that checks can ask for half-lives and whole areas."""
+        draft = self.draft
+        asked = [
+            (section, check.metric) for section, check in draft.checks if METRICS[check.metric].looks == "end"
+        ]
+        flows = tuple(draft.flows.values())
+        if (
+            asked
+            and linear_form(draft.compartments, draft.variables, flows, draft.rates, draft.outputs) is None
+        ):
+            for section, metric in asked:
+                self.complain(
+                    section,
+                    f"the model is not linear, so it has no {metric}",
+                    "ask for AUCtau with a long last interval, as in '100 mg every 1000 h x 1', or for a level",
+                )
 
     def conditions(
         self,

@@ -1,0 +1,415 @@
+"""The drive: sixteen subjects are stepped together, each with its own time and step, and refilled as they end.
+
+Compiled once, for all models and methods: a model brings three functions along, which the drive calls by their address.
+"""
+
+import math
+
+import numpy as np
+from numba import typeof, types
+
+from doseline.kernels.agenda import ENTRY as AGENDA_ENTRY
+from doseline.kernels.agenda import TABLE
+from doseline.kernels.fixed_point import blank_history
+from doseline.kernels.kernel import kernel
+from doseline.kernels.lane_walk import (
+    DENSE_FROM,
+    DONE,
+    GO,
+    MOVING,
+    NO_NUMBER,
+    POINT,
+    SHOW,
+    SOLVED,
+    STIFF,
+    TOO_MANY,
+    TOO_SMALL,
+    enter_subject,
+    proceed,
+)
+from doseline.kernels.lanes import (
+    ABSOLUTE,
+    END,
+    FUNCTION,
+    GROWTH,
+    JACOBIAN,
+    LANE,
+    LANES,
+    LENGTH,
+    MISS,
+    ON,
+    RATE,
+    RELATIVE,
+    SHOWN,
+    SINCE,
+    STAGES,
+    START,
+    STATE,
+    STEP,
+    SUM,
+    TIME,
+    Memory,
+    Problem,
+    Told,
+)
+from doseline.kernels.methods import DOP853_STABLE, TSIT5_STABLE
+from doseline.kernels.program import SAME, Grid, rounding
+from doseline.kernels.rosenbrock import rodas5p, rodas5p_dense
+from doseline.kernels.runge_kutta import (
+    LEAST_GROWTH,
+    MOST_GROWTH,
+    between,
+    dop853,
+    dop853_dense,
+    dop853_stretch,
+    tsit5,
+    tsit5_dense,
+    tsit5_stretch,
+)
+
+DOP853, TSIT5, RODAS5P = 0, 1, 2
+"""Methods."""
+STRIDES = 8
+"""From so many steps without a stop on, one looks for stiffness: until then, stops keep steps short."""
+STIFF_STEPS, CALM_STEPS = 15, 6
+"""Steps that look stiff before it is believed; steps that do not, in a row, before they are forgotten (Hairer)."""
+SHRUNK = 0.9
+"""A rejected step shrinks at least to this part."""
+LEAST_STEP = 1e-15
+"""No step is shorter than this part of the time."""
+
+
+def blank_lanes(n, entries):
+    """Memory for ``n`` states and so many entries of each agenda; plain Python, for compiling it takes a second."""
+    w = np.empty(JACOBIAN + LANES * n * n)
+    # what idle lanes are stepped with
+    w[: STATE + LANES * n] = 1.0
+    for block in (RATE, START, END, LENGTH, RELATIVE, ABSOLUTE, ON):
+        w[block : block + LANES * n] = 1.0
+    w[TIME : TIME + LANES * 8] = 0.0
+    lanes = np.zeros(LANES, LANE)
+    lanes["subject"] = -1
+    return Memory(
+        w, lanes, np.zeros((LANES, entries), AGENDA_ENTRY), np.zeros((LANES, 1), np.int64),
+        np.zeros((LANES, n), np.int64), np.zeros((LANES, n)), np.zeros((LANES, 2, n)),
+        blank_history(LANES, n), np.zeros(n), np.zeros((LANES, n, n)), np.zeros((LANES, n), np.int64),
+    )  # fmt: skip
+
+
+@kernel
+def tell(lane, l, told, memory):
+    """Write down how a lane's subject ended."""
+    subject = lane.subject
+    told.ended[subject] = lane.ended
+    told.steps[subject] = lane.steps
+    told.time[subject] = lane.stiff_at if lane.ended in (SOLVED, STIFF) else lane.base + lane.gone
+    for i in range(told.state.shape[1]):
+        told.state[subject, i] = memory.w[START + i * LANES + l]
+
+
+@kernel
+def enter_next(lane, l, waiting, end, problem, grid, out, told, memory):
+    """Give an idle lane the next subject that can be solved; which one waits then is the answer."""
+    lane.subject = -1
+    while waiting < end and told.ended[waiting] != SOLVED:
+        waiting += 1
+    if waiting < end:
+        enter_subject(lane, l, waiting, grid.time.shape[0], problem, memory)
+        # before its first record a subject has no levels
+        rounded = rounding(grid.time)
+        k, points = 0, grid.time.shape[0]
+        while k < points and grid.time[k] < lane.now - SAME * abs(lane.now) - rounded:
+            for o in range(out.shape[0]):
+                out[o, problem.line + waiting, k] = 0.0
+            k += 1
+        lane.point = k
+        waiting += 1
+    return waiting
+
+
+@kernel(inline="always")
+def write_shown(lane, l, out, w):
+    """Levels of a lane to where they belong."""
+    line, column = lane.line, lane.column
+    for o in range(out.shape[0]):
+        out[o, line, column] = w[SHOWN + o * LANES + l]
+
+
+@kernel(inline="always")
+def glide(lane, grid):
+    """From one point of the grid to the next, where nothing else comes between: what `proceed` does most, in short.
+
+    Calling `proceed` costs as much as a step of the lane. False where there is more to do.
+    """
+    k, gliding = lane.point, False
+    if lane.pending == POINT and lane.ended == SOLVED:
+        if lane.shown == 1:
+            k = lane.goal + 1
+            if k <= lane.calm and grid.time[k] < lane.quiet:
+                lane.shown = 0
+                lane.point, lane.goal, lane.within = k, k, 1
+                if lane.h * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
+                    lane.goal = lane.calm
+                lane.until = grid.time[lane.goal]
+                lane.ahead = (lane.until - lane.now) - lane.past
+                gliding = True
+        elif lane.within == 1:
+            lane.now, lane.past = lane.until, 0.0
+            lane.base, lane.gone = lane.now, 0.0
+            lane.shown, lane.column = 1, lane.goal
+            gliding = True
+    return gliding
+
+
+@kernel(inline="always")
+def serve_stops(waiting, end, show, problem, grid, out, told, memory):
+    """Let every lane that stands at a stop go on, until all have a way ahead or are idle; who waits then."""
+    w, lanes = memory.w, memory.lanes
+    m = problem.initial.shape[1] * LANES
+    again = True
+    while again:
+        again = False
+        for l in range(LANES):
+            lane = lanes[l]
+            if lane.subject >= 0 and lane.ahead <= 0.0:
+                asks = GO
+                if glide(lane, grid):
+                    if lane.shown == 1:
+                        asks = SHOW
+                else:
+                    asks = proceed(lane, l, problem, grid, memory)
+                while asks == DONE and lane.subject >= 0:
+                    tell(lane, l, told, memory)
+                    waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
+                    if lane.subject >= 0:
+                        asks = proceed(lane, l, problem, grid, memory)
+                if asks == SHOW:
+                    again = True
+                    w[TIME + l] = lane.base
+        if again:
+            for q in range(m):
+                w[STATE + q] = w[START + q]
+            show(w)
+            for l in range(LANES):
+                lane = lanes[l]
+                if lane.subject >= 0 and lane.ahead <= 0.0 and lane.shown == 1:
+                    write_shown(lane, l, out, w)
+    return waiting
+
+
+@kernel(inline="always")
+def set_length(l, h, n, w):
+    """Write the length of a lane's next step down, where it is another one."""
+    if w[STEP + l] != h:
+        w[STEP + l] = h
+        for i in range(n):
+            w[LENGTH + i * LANES + l] = h
+
+
+@kernel
+def first_length(ahead, l, n, w):
+    """Length of a first step, from the state and its rates of change (Hairer's first guess) [h]."""
+    size, speed = 0.0, 0.0
+    for i in range(n):
+        q = i * LANES + l
+        scale = w[ABSOLUTE + q] + w[RELATIVE + q] * abs(w[START + q])
+        size += (w[START + q] / scale) ** 2
+        speed += (w[RATE + q] / scale) ** 2
+    size, speed = math.sqrt(size / n), math.sqrt(speed / n)
+    h = 0.01 * size / speed if size > 1e-5 and speed > 1e-5 else 1e-6
+    return min(h, ahead) if math.isfinite(h) and h > 0.0 else 1e-6
+
+
+@kernel(inline="always")
+def set_steps(rhs, n, w, lanes):
+    """Settle the length of every lane's next step."""
+    asked = False
+    for l in range(LANES):
+        lane = lanes[l]
+        w[SINCE + l] = lane.base + lane.gone
+        if lane.subject >= 0 and lane.jumped == 1:
+            lane.h = lane.first
+            asked = asked or lane.h <= 0.0
+    if asked:
+        for q in range(n * LANES):
+            w[STATE + q] = w[START + q]
+        for l in range(LANES):
+            w[TIME + l] = w[SINCE + l]
+        rhs(w)
+    for l in range(LANES):
+        lane = lanes[l]
+        h = 0.0
+        if lane.subject >= 0:
+            if lane.h <= 0.0:
+                lane.h = first_length(lane.ahead, l, n, w)
+            h = lane.h
+            if h >= lane.ahead * (1.0 - 1e-10):
+                h = lane.ahead
+            elif h > 0.5 * lane.ahead:
+                h = 0.5 * lane.ahead
+        set_length(l, h, n, w)
+
+
+@kernel(inline="always")
+def look_for_stiffness(lane, l, method, w):
+    """Count steps whose length is held down by what would become unstable, not by accuracy."""
+    limit = 0.95 * (DOP853_STABLE if method == DOP853 else TSIT5_STABLE)
+    if w[SUM + l] > limit:
+        lane.calmly = 0
+        lane.stiff += 1
+        if lane.stiff == STIFF_STEPS:
+            lane.ended = STIFF
+            lane.stiff_at = lane.base + lane.gone
+    elif lane.stiff > 0:
+        lane.calmly += 1
+        if lane.calmly == CALM_STEPS:
+            lane.stiff, lane.calmly = 0, 0
+
+
+@kernel(inline="always")
+def take(lane, l, w):
+    """A step is accepted: time goes on, and the next step has its length."""
+    h = w[STEP + l]
+    grown = h * min(max(w[GROWTH + l], LEAST_GROWTH), MOST_GROWTH)
+    if h < lane.h and grown >= h:
+        # a stop has cut it short, which says nothing against the length it would have had
+        grown = max(grown, lane.h)
+    lane.h = grown
+    if lane.jumped == 1:
+        lane.first, lane.jumped = grown, 0
+    if h >= lane.ahead:
+        lane.ahead, lane.strides = 0.0, 0
+    else:
+        lane.ahead -= h
+        lane.strides += 1
+    lane.gone += h
+
+
+@kernel
+def reject(lane, l, n, w):
+    """A step failed: a shorter one, as long as there is any."""
+    growth = w[GROWTH + l]
+    # false for NaN
+    if growth > LEAST_GROWTH:
+        lane.h = w[STEP + l] * min(growth, SHRUNK)
+    else:
+        lane.h = w[STEP + l] * LEAST_GROWTH
+    if lane.jumped == 1:
+        lane.first = lane.h
+    if lane.h < LEAST_STEP * (abs(w[SINCE + l]) + 1e-6):
+        lane.ended = TOO_SMALL
+        for i in range(n):
+            if not math.isfinite(w[STAGES[0] + i * LANES + l]):
+                lane.ended = NO_NUMBER
+
+
+@kernel(inline="always")
+def read_off(show, n, grid, out, w, lanes):
+    """Levels at points of the grid within the steps just accepted."""
+    again = True
+    while again:
+        again = False
+        for l in range(LANES):
+            lane = lanes[l]
+            lane.shown = 0
+            if lane.subject >= 0 and lane.steady == MOVING and lane.point < lane.goal and w[MISS + l] <= 1.0:
+                at = (grid.time[lane.point] - lane.now) - lane.past - lane.gone
+                if at <= w[STEP + l]:
+                    between(w, n, l, at / w[STEP + l])
+                    w[TIME + l] = grid.time[lane.point]
+                    lane.shown, lane.column = 1, lane.point
+                    lane.point += 1
+                    again = True
+        if again:
+            show(w)
+            for l in range(LANES):
+                if lanes[l].shown == 1:
+                    write_shown(lanes[l], l, out, w)
+                    lanes[l].shown = 0
+
+
+@kernel
+def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told, memory):
+    """Solve the subjects ``span[0] .. span[1] - 1`` but for those that ``told.ended`` says are not `SOLVED`.
+
+    ``rhs``, ``show`` and ``jacobian`` are what a model brings along. ``out`` is (output, 1, observation), or (output,
+    subject, time) where the grid has times. ``watchful``: a subject that turns out to be stiff ends as `STIFF`.
+    ``memory`` comes from `blank_lanes`, and no two threads may share it.
+    """
+    w, lanes = memory.w, memory.lanes
+    n = problem.initial.shape[1]
+    wide = lanes.shape[0]
+    timed = wide if problem.timed else 0
+    waiting, end = span
+    for l in range(LANES):
+        waiting = enter_next(lanes[l], l, waiting, end, problem, grid, out, told, memory)
+    active = True
+    while active:
+        waiting = serve_stops(waiting, end, show, problem, grid, out, told, memory)
+        active = False
+        for l in range(LANES):
+            active = active or lanes[l].subject >= 0
+        if active:
+            set_steps(rhs, n, w, lanes)
+            if method == DOP853:
+                dop853(rhs, w, n, wide, timed)
+            elif method == TSIT5:
+                tsit5(rhs, w, n, wide, timed)
+            else:
+                rodas5p(rhs, jacobian, w, n, timed, memory)
+            every, looked, dense = True, False, False
+            for l in range(LANES):
+                lane = lanes[l]
+                if lane.subject >= 0:
+                    good = w[MISS + l] <= 1.0
+                    every = every and good
+                    looked = looked or (good and lane.strides >= STRIDES)
+                    dense = dense or (good and lane.point < lane.goal)
+            if dense:
+                if method == DOP853:
+                    dop853_dense(rhs, w, n, timed)
+                elif method == TSIT5:
+                    tsit5_dense(rhs, w, n)
+                else:
+                    rodas5p_dense(w, n)
+                read_off(show, n, grid, out, w, lanes)
+            if looked and watchful:
+                if method == DOP853:
+                    dop853_stretch(rhs, w, n)
+                elif method == TSIT5:
+                    tsit5_stretch(rhs, w, n)
+            if every:
+                for q in range(n * LANES):
+                    w[START + q] = w[END + q]
+            for l in range(LANES):
+                lane = lanes[l]
+                if lane.subject >= 0:
+                    lane.steps += 1
+                    if w[MISS + l] <= 1.0:
+                        if looked and watchful and lane.strides >= STRIDES:
+                            look_for_stiffness(lane, l, method, w)
+                        if not every:
+                            for i in range(n):
+                                w[START + i * LANES + l] = w[END + i * LANES + l]
+                        take(lane, l, w)
+                    else:
+                        reject(lane, l, n, w)
+                    if lane.steps >= problem.most and lane.ended == SOLVED:
+                        lane.ended = TOO_MANY
+                    if lane.ended != SOLVED:
+                        tell(lane, l, told, memory)
+                        waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
+
+
+def compile_drive():
+    """Compile the drive, or load it: once, for any functions. A call with another signature is an error of ours."""
+    if not drive.overloads:
+        reals, counts = np.zeros((1, 1)), np.zeros(2, np.int64)
+        problem = Problem(counts, np.zeros(1, TABLE), reals, reals, reals[0], reals[0] > 0, 1.0, 1, True, 0)
+        told = Told(counts, counts, reals[0], reals)
+        out = np.zeros((1, 1, 1))
+        arguments = ((0, 1), 0, True, problem, Grid(reals[0], 0.0), out, told, blank_lanes(1, 1))
+        span, method, watchful, *others = map(typeof, arguments)
+        drive.compile(types.void(span, method, watchful, FUNCTION, FUNCTION, FUNCTION, *others))
+        drive.disable_compile()
+    return drive

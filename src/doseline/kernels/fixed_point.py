@@ -1,0 +1,99 @@
+r"""Where a map of a period onto the next comes to rest, for systems that are not linear.
+
+With ``g = period(x)`` and the residual ``f = g - x``, the next guess is the combination of the guesses so far whose
+residual would be least if the map were linear (Anderson 1965; as in Walker and Ni 2011, SIAM J. Numer. Anal. 49:1715):
+``x + f - (dX + dF) gamma`` with ``gamma`` the least-squares solution of ``dF gamma = f``. A linear system of n states
+settles after n + 1 periods instead of some ten half-lives.
+"""
+
+import math
+
+import numpy as np
+
+from doseline.kernels.kernel import kernel
+
+DEEPEST = 12
+"""Differences that are remembered."""
+GUESS, OLD_MAPPED, OLD_RESIDUAL, SCALE = 0, 1, 2, 3
+MAPPED, RESIDUAL, BASIS = 4, 4 + DEEPEST, 4 + 2 * DEEPEST
+ROWS = 4 + 3 * DEEPEST
+"""Rows of one lane's history: differences of what was mapped and of residuals, and the latter made orthogonal."""
+DEPENDENT = 1e-10
+"""A difference of which no more than this is left beside the others says nothing new."""
+
+
+def blank_history(lanes, n):
+    """Memory for so many lanes; plain Python, for compiling it takes a second."""
+    return np.zeros((lanes, ROWS, max(n, 1)))
+
+
+@kernel
+def residual_of(own, mapped, rtol, atol):
+    """Largest residual of the guess, in units of the tolerance; the scales are kept in the row ``SCALE``."""
+    most = 0.0
+    for i in range(mapped.shape[0]):
+        scale = atol[i] + rtol * abs(mapped[i])
+        own[SCALE, i] = 1.0 / scale
+        miss = abs(mapped[i] - own[GUESS, i]) / scale
+        # false for NaN, which must not count as settled
+        most = miss if not miss <= most else most
+    return most
+
+
+@kernel
+def next_guess(own, known, mapped, guard):
+    """Write the next guess into the row ``GUESS``; how many differences are known then is the answer.
+
+    ``own`` is the history of one lane, ``known`` how many differences it holds (-1: no guess was mapped yet).
+    """
+    n = mapped.shape[0]
+    if known >= 0:
+        if known == DEEPEST:
+            for j in range(1, DEEPEST):
+                for i in range(n):
+                    own[MAPPED + j - 1, i] = own[MAPPED + j, i]
+                    own[RESIDUAL + j - 1, i] = own[RESIDUAL + j, i]
+            known -= 1
+        for i in range(n):
+            own[MAPPED + known, i] = mapped[i] - own[OLD_MAPPED, i]
+            own[RESIDUAL + known, i] = (mapped[i] - own[GUESS, i]) - own[OLD_RESIDUAL, i]
+    known += 1
+    for i in range(n):
+        own[OLD_MAPPED, i] = mapped[i]
+        own[OLD_RESIDUAL, i] = mapped[i] - own[GUESS, i]
+        own[GUESS, i] = mapped[i]
+    # from the latest difference back: each step takes the part of the residual along a direction that is new
+    left = own[SCALE]
+    for at in range(known):
+        j = known - 1 - at
+        before, after = 0.0, 0.0
+        for i in range(n):
+            own[BASIS + j, i] = own[RESIDUAL + j, i] * left[i]
+            before += own[BASIS + j, i] * own[BASIS + j, i]
+        for later in range(j + 1, known):
+            shared, whole = 0.0, 0.0
+            for i in range(n):
+                shared += own[BASIS + later, i] * own[RESIDUAL + j, i] * left[i]
+                whole += own[BASIS + later, i] * own[BASIS + later, i]
+            share = shared / whole if whole > 0.0 else 0.0
+            for i in range(n):
+                own[BASIS + j, i] -= share * own[BASIS + later, i]
+                own[MAPPED + j, i] -= share * own[MAPPED + later, i]
+                own[RESIDUAL + j, i] -= share * own[RESIDUAL + later, i]
+        for i in range(n):
+            after += own[BASIS + j, i] * own[BASIS + j, i]
+        if after <= DEPENDENT * DEPENDENT * before:
+            for i in range(n):
+                own[BASIS + j, i] = 0.0
+        else:
+            along = 0.0
+            for i in range(n):
+                along += own[BASIS + j, i] * own[OLD_RESIDUAL, i] * left[i]
+            for i in range(n):
+                own[GUESS, i] -= along / after * own[MAPPED + j, i]
+    for i in range(n):
+        if not math.isfinite(own[GUESS, i]):
+            own[GUESS, i] = mapped[i]
+        if guard[i]:
+            own[GUESS, i] = max(own[GUESS, i], 0.0)
+    return known

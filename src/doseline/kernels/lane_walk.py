@@ -1,0 +1,434 @@
+"""What happens to one lane between its steps: records, doses, ends of infusions, points of a grid, in order of time.
+
+The rules are those of `walk`, whose agenda is used as it is (docs/reference/event_tables.md). A lane that has come to a
+stop is asked to go on: it does what is due, as much as there is at that moment, until it has a way ahead to step along
+(`GO`), its levels are wanted (`SHOW`), or nothing is left (`DONE`).
+"""
+
+import math
+
+from doseline.kernels.agenda import (
+    ARRIVE,
+    OBSERVE,
+    REPLACE,
+    RESET,
+    RESET_DOSE,
+    is_due,
+    plan_row,
+    since_last,
+    take_off,
+)
+from doseline.kernels.fixed_point import GUESS, next_guess, residual_of
+from doseline.kernels.kernel import kernel
+from doseline.kernels.lanes import (
+    ABSOLUTE,
+    CONSTANT,
+    DOSE,
+    GIVEN,
+    INFLOW,
+    LANES,
+    ON,
+    RELATIVE,
+    START,
+)
+from doseline.kernels.program import SAME, rounding
+
+GO, SHOW, DONE = 0, 1, 2
+"""What a lane asks for."""
+SOLVED, UNSETTLED, TOO_MANY, TOO_SMALL, NO_NUMBER, NEGATIVE, STIFF, UNFIT = 0, 1, 2, 3, 4, 5, 6, 7
+"""How a subject ended: well; no steady state; more steps than allowed; steps too small; rates that are no numbers; an
+amount below zero; stiff, to be solved by another method; not begun."""
+NOTHING, ENTRY, ROW, POINT = 0, 1, 2, 3
+"""What a lane is on its way to."""
+MOVING, SEEKING, ENDING = 0, 1, 2
+"""Phases of a dose at steady state: none; periods until it settles; from the last dose of the train until now."""
+
+HELD_FOR = 24.0
+"""A constant infusion is at steady state where nothing changes in this time [h]."""
+MOST_PERIODS = 300
+"""After so many periods there is no steady state."""
+CLOSER = 0.01
+"""A steady state is sought with this part of the tolerance, and is found where a period changes no more than it."""
+DENSE_FROM = 4.0
+"""Points of the grid are read off a step's polynomial where the step would go over so many of them."""
+
+
+@kernel
+def set_tolerance(lane, l, problem, memory):
+    """Write the tolerances of a lane."""
+    part = CLOSER if lane.steady != MOVING else 1.0
+    for i in range(problem.atol.shape[0]):
+        memory.w[ABSOLUTE + i * LANES + l] = part * problem.atol[i]
+        memory.w[RELATIVE + i * LANES + l] = part * problem.rtol
+
+
+@kernel
+def stand(lane, l, system, problem, memory):
+    """Let a lane have the values of a system."""
+    if lane.system != system:
+        lane.system = system
+        for c in range(problem.constants.shape[1]):
+            memory.w[CONSTANT + c * LANES + l] = problem.constants[system, c]
+
+
+@kernel
+def switch(l, target, on, memory):
+    """Switch a compartment on or off."""
+    memory.w[ON + target * LANES + l] = 1.0 if on else 0.0
+
+
+@kernel
+def set_rate(l, target, rate, memory):
+    """What flows into a compartment from now on [mg/h]."""
+    memory.w[INFLOW + target * LANES + l] = rate
+
+
+@kernel
+def begin(lane, l, system, problem, memory):
+    """Initial conditions: all compartments on, no infusion."""
+    for i in range(problem.initial.shape[1]):
+        memory.w[START + i * LANES + l] = problem.initial[system, i]
+        memory.running[l, i] = 0
+        set_rate(l, i, 0.0, memory)
+        switch(l, i, True, memory)
+    memory.w[DOSE + l] = 0.0
+    memory.w[GIVEN + l] = lane.base
+    lane.jumped = 1
+
+
+@kernel
+def enter_subject(lane, l, subject, points, problem, memory):
+    """Let a lane begin with a subject, at the first of the records."""
+    table = problem.table
+    lane.subject = subject
+    # results of observations stand in one line
+    lane.line = problem.line + subject if points > 0 else 0
+    lane.row, lane.last = problem.first[subject], problem.first[subject + 1]
+    lane.point, lane.quiet = 0, -math.inf
+    lane.now, lane.past = table[lane.row].time, 0.0
+    lane.base, lane.gone, lane.ahead = lane.now, 0.0, 0.0
+    lane.h, lane.first = 0.0, 0.0
+    lane.pending, lane.shown = NOTHING, 0
+    lane.system, lane.flowing = -1, -1
+    lane.steps, lane.strides, lane.stiff, lane.calmly = 0, 0, 0, 0
+    lane.stiff_at, lane.steady, lane.ended = math.nan, MOVING, SOLVED
+    memory.held[l, 0] = 0
+    for i in range(problem.initial.shape[1]):
+        memory.peak[l, i] = 0.0
+    set_tolerance(lane, l, problem, memory)
+    begin(lane, l, table[lane.row].own, problem, memory)
+
+
+@kernel
+def arrive_or_end(lane, l, problem, memory):
+    """The soonest entry of the agenda happens."""
+    w, table = memory.w, problem.table
+    what, row = take_off(memory.agenda[l], memory.held[l], table)
+    target, rate = table[row].target, table[row].rate
+    q = target * LANES + l
+    if what == ARRIVE:
+        switch(l, target, True, memory)
+        if rate > 0.0:
+            memory.running[l, target] += 1
+            w[INFLOW + q] += rate
+        else:
+            w[START + q] += table[row].amount
+        w[DOSE + l] = rate * table[row].duration if rate > 0.0 else table[row].amount
+        w[GIVEN + l] = lane.base
+    else:
+        memory.running[l, target] -= 1
+        w[INFLOW + q] -= rate
+        if memory.running[l, target] == 0:
+            # what flowed in has been taken back up to rounding: from here on exactly nothing does
+            w[INFLOW + q] = 0.0
+    lane.jumped = 1
+
+
+@kernel
+def enter_row(lane, l, problem, memory):
+    """A record happens, but for its levels; how many infusions of a train run at it is the answer."""
+    row = lane.row
+    one = problem.table[row]
+    running = 0
+    if one.evid != OBSERVE or one.turn != 0:
+        running = plan_row(memory.agenda[l], memory.held[l], problem.table, row)
+        q = one.target * LANES + l
+        if one.evid == REPLACE:
+            switch(l, one.target, True, memory)
+            memory.w[START + q] = one.amount
+            lane.jumped = 1
+        if one.turn == 1:
+            switch(l, one.target, True, memory)
+            lane.jumped = 1
+        if one.turn == -1:
+            switch(l, one.target, False, memory)
+            set_rate(l, one.target, 0.0, memory)
+            memory.running[l, one.target] = 0
+            memory.w[START + q] = 0.0
+            lane.jumped = 1
+    return running
+
+
+@kernel
+def last_calm(time, first, until):
+    """Last point of a grid before ``until``, from ``first`` on."""
+    low, high = first, time.shape[0]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if time[middle] < until:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def look_ahead(lane, l, problem, grid, memory):
+    """Until when nothing but points of the grid comes, with room for rounding, and the last of these points."""
+    until = math.inf
+    if lane.row < lane.last:
+        until = problem.table[lane.row].time
+        until -= SAME * abs(until)
+    at = memory.held[l, 0] - 1
+    if at >= 0:
+        due = memory.agenda[l, at].nominal + memory.agenda[l, at].delay
+        until = min(until, due - memory.agenda[l, at].slack)
+    lane.quiet = until - rounding(grid.time)
+    lane.calm = lane.point
+    if lane.point < grid.time.shape[0]:
+        lane.calm = last_calm(grid.time, lane.point, lane.quiet)
+
+
+@kernel
+def plan(lane, l, problem, grid, memory):
+    """Settle what the lane goes to next, and how far it is."""
+    k, table = lane.point, problem.table
+    points = grid.time.shape[0]
+    if k < points and grid.time[k] < lane.quiet:
+        lane.pending, lane.goal = POINT, k
+        if lane.calm > k and lane.h * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
+            lane.goal = lane.calm
+        lane.until, lane.delay = grid.time[lane.goal], 0.0
+    else:
+        rounded = rounding(grid.time)
+        until, delay, by_row = math.inf, 0.0, False
+        if k < points:
+            until = grid.time[k] + rounded
+        if lane.row < lane.last and table[lane.row].time <= until + SAME * abs(until):
+            until, by_row = table[lane.row].time, True
+        due = is_due(memory.agenda[l], memory.held[l], until)
+        if due:
+            at = memory.held[l, 0] - 1
+            until, delay = memory.agenda[l, at].nominal, memory.agenda[l, at].delay
+        elif not by_row:
+            until = grid.time[k]
+        lane.pending = ENTRY if due else ROW if by_row else POINT
+        lane.goal = k
+        lane.until, lane.delay = until, delay
+        lane.quiet = -math.inf
+        if lane.pending == POINT:
+            look_ahead(lane, l, problem, grid, memory)
+    lane.within = 0
+    if lane.pending == POINT:
+        latest = table[lane.row - 1].time
+        lane.within = 1 if lane.until - latest > SAME * abs(latest) + rounding(grid.time) else 0
+    # behind the last record its own values hold
+    stretch = table[lane.row].stretch if lane.row < lane.last else table[lane.last - 1].own
+    stand(lane, l, stretch, problem, memory)
+    lane.ahead = (lane.until - lane.now) + (lane.delay - lane.past)
+    if lane.ahead > 0.0:
+        if lane.flowing != stretch:
+            lane.flowing, lane.jumped = stretch, 1
+    else:
+        # a hair before where the state stands: there is no way back
+        lane.ahead, lane.until, lane.delay = 0.0, lane.now, lane.past
+
+
+@kernel
+def start_part(lane, l, problem, memory):
+    """Go on to the next part of a train's way that has any length; False where there is none.
+
+    An infusion runs with one more of its kind at the beginning of an interval: two parts. ``lane.part`` counts them.
+    """
+    one = problem.table[lane.row]
+    whole, first = 0.0, 0.0
+    tau = one.interval
+    reach = HELD_FOR if tau == 0.0 else tau
+    if lane.steady == ENDING:
+        reach = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
+    if one.rate > 0.0 and tau > 0.0:
+        whole = math.floor(one.duration / tau * (1.0 + SAME))
+        rest = one.duration - whole * tau
+        first = min(rest if rest >= SAME * one.duration else 0.0, reach)
+    lane.ahead = 0.0
+    while lane.part < 2 and lane.ahead <= 0.0:
+        if one.rate > 0.0:
+            many = 1.0 if tau == 0.0 else whole + 1.0 - lane.part
+            set_rate(l, one.target, many * one.rate, memory)
+        lane.ahead = first if lane.part == 0 else reach - first
+        lane.part += 1
+    lane.jumped = 1
+    return lane.ahead > 0.0
+
+
+@kernel
+def start_way(lane, l, base, problem, memory):
+    """A dose of the train arrives at ``base``, and its way begins."""
+    one = problem.table[lane.row]
+    w = memory.w
+    lane.base, lane.gone, lane.part = base, 0.0, 0
+    w[GIVEN + l] = base
+    w[DOSE + l] = one.rate * one.duration if one.rate > 0.0 else one.amount
+    if one.rate <= 0.0:
+        w[START + one.target * LANES + l] += one.amount
+
+
+@kernel
+def start_steady(lane, l, problem, memory):
+    """Lay aside what is in the body, and begin to seek the steady state of the train of the lane's record."""
+    w, one = memory.w, problem.table[lane.row]
+    switch(l, one.target, True, memory)
+    stand(lane, l, one.own, problem, memory)
+    own = memory.history[l]
+    for i in range(problem.initial.shape[1]):
+        q = i * LANES + l
+        memory.saved[l, 0, i] = w[START + q]
+        memory.saved[l, 1, i] = w[INFLOW + q]
+        w[INFLOW + q] = 0.0
+        own[GUESS, i] = problem.initial[one.own, i] * w[ON + q]
+        w[START + q] = own[GUESS, i]
+    lane.steady, lane.periods, lane.known, lane.least = SEEKING, 0, -1, math.inf
+    set_tolerance(lane, l, problem, memory)
+    lane.first, lane.h = 0.0, 0.0
+    tau = one.interval
+    since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
+    reach = HELD_FOR if tau == 0.0 else tau
+    start_way(lane, l, (lane.now + lane.past) - since - reach, problem, memory)
+    start_part(lane, l, problem, memory)
+
+
+@kernel
+def end_steady(lane, l, problem, memory):
+    """The train replaces, or joins, what is in the body."""
+    w, one = memory.w, problem.table[lane.row]
+    for i in range(problem.initial.shape[1]):
+        q = i * LANES + l
+        if one.steady == 1:
+            memory.running[l, i] = 0
+            w[INFLOW + q] = 0.0
+        else:
+            w[START + q] += memory.saved[l, 0, i]
+            w[INFLOW + q] = memory.saved[l, 1, i]
+    if lane.running > 0:
+        memory.running[l, one.target] += lane.running
+        w[INFLOW + one.target * LANES + l] += lane.running * one.rate
+    lane.steady = MOVING
+    set_tolerance(lane, l, problem, memory)
+    lane.first, lane.h = 0.0, 0.0
+    lane.base, lane.gone, lane.jumped = lane.now + lane.past, 0.0, 1
+
+
+@kernel
+def go_on_steadily(lane, l, problem, memory):
+    """A part of a train's way is done: what comes next? False where the steady state is there, or does not exist."""
+    if start_part(lane, l, problem, memory):
+        return True
+    if lane.steady == ENDING:
+        end_steady(lane, l, problem, memory)
+        return False
+    w, own, mapped = memory.w, memory.history[l], memory.vector
+    n = problem.initial.shape[1]
+    for i in range(n):
+        mapped[i] = w[START + i * LANES + l]
+    miss = residual_of(own, mapped, problem.rtol, problem.atol)
+    lane.periods += 1
+    tau = problem.table[lane.row].interval
+    since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
+    now = lane.now + lane.past
+    if miss <= CLOSER:
+        lane.steady = ENDING
+        if tau == 0.0:
+            set_rate(l, problem.table[lane.row].target, 0.0, memory)
+            end_steady(lane, l, problem, memory)
+            return False
+        start_way(lane, l, now - since, problem, memory)
+        if start_part(lane, l, problem, memory):
+            return True
+        end_steady(lane, l, problem, memory)
+        return False
+    if lane.periods >= MOST_PERIODS or not miss < math.inf:
+        lane.ended = UNSETTLED
+        return False
+    if miss > 100.0 * lane.least:
+        # the guesses went astray: begin again from here
+        lane.known = -1
+    lane.least = min(lane.least, miss)
+    lane.known = next_guess(own, lane.known, mapped, problem.guard)
+    for i in range(n):
+        w[START + i * LANES + l] = own[GUESS, i]
+    start_way(lane, l, now - since - (HELD_FOR if tau == 0.0 else tau), problem, memory)
+    return start_part(lane, l, problem, memory)
+
+
+@kernel
+def check_amounts(lane, l, problem, memory):
+    """No amount may fall below zero by more than rounding."""
+    for i in range(problem.initial.shape[1]):
+        if problem.guard[i]:
+            value = memory.w[START + i * LANES + l]
+            memory.peak[l, i] = max(memory.peak[l, i], value)
+            if value < -1e-6 * memory.peak[l, i] - 1e4 * problem.atol[i]:
+                lane.ended = NEGATIVE
+
+
+@kernel
+def proceed(lane, l, problem, grid, memory):
+    """Let a lane that stands at a stop do what is due: `GO`, `SHOW` or `DONE`."""
+    table, points = problem.table, grid.time.shape[0]
+    check_amounts(lane, l, problem, memory)
+    while lane.ended == SOLVED:
+        if lane.steady != MOVING:
+            if go_on_steadily(lane, l, problem, memory):
+                return GO
+            lane.row += 1
+            lane.pending = NOTHING
+            continue
+        if lane.pending == NOTHING:
+            if lane.row >= lane.last and lane.point >= points:
+                return DONE
+            plan(lane, l, problem, grid, memory)
+            if lane.ahead > 0.0:
+                return GO
+        lane.now, lane.past = lane.until, lane.delay
+        lane.base, lane.gone = lane.now + lane.past, 0.0
+        if lane.pending == ENTRY:
+            arrive_or_end(lane, l, problem, memory)
+            lane.pending = NOTHING
+        elif lane.pending == ROW:
+            one = table[lane.row]
+            if lane.shown == 0:
+                if one.evid in (RESET, RESET_DOSE):
+                    begin(lane, l, one.own, problem, memory)
+                if one.evid == OBSERVE and one.slot >= 0:
+                    stand(lane, l, one.own, problem, memory)
+                    lane.shown, lane.column = 1, one.slot
+                    return SHOW
+            lane.shown = 0
+            lane.running = enter_row(lane, l, problem, memory)
+            if one.steady > 0:
+                start_steady(lane, l, problem, memory)
+                if lane.ahead > 0.0:
+                    return GO
+            else:
+                lane.row += 1
+                lane.pending = NOTHING
+        else:
+            if lane.shown == 0:
+                if lane.within == 0:
+                    stand(lane, l, table[lane.row - 1].own, problem, memory)
+                lane.shown, lane.column = 1, lane.goal
+                return SHOW
+            lane.shown = 0
+            lane.point = lane.goal + 1
+            lane.pending = NOTHING
+    return DONE
