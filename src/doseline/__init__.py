@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from doseline.drawing.picture import Diagram as Diagram
     from doseline.drawing.picture import diagram as diagram
     from doseline.errors import DoselineError as DoselineError
+    from doseline.model.edit import build_model as build_model
     from doseline.model.read import library as library
     from doseline.model.read import load_model as load_model
     from doseline.model.spec import Model as Model
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "load_model": "model.read",
     "library": "model.read",
+    "build_model": "model.edit",
     "diagram": "drawing.picture",
     "regimen": "dosing.regimen",
     "read_records": "dosing.record_reading",

@@ -66,9 +66,10 @@ _UNIT = re.compile(
 )
 """What pint is given: names, small powers, products, quotients. It would work out any number found there."""
 _SHORT_POWER = re.compile(r"([^\W\d_])([-+]?\d)")
-_QUANTITY = re.compile(
+QUANTITY = re.compile(
     r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf)\b)\s*(.*)", re.IGNORECASE | re.DOTALL
 )
+"""A number and what stands behind it."""
 
 
 @cache
@@ -337,7 +338,7 @@ def _speaks_units(value: Any) -> bool:
 
 
 def _read_text(text: str, unit: str, *, place: str) -> float:
-    match = _QUANTITY.fullmatch(text) if len(text) <= 2 * _LONGEST else None
+    match = QUANTITY.fullmatch(text) if len(text) <= 2 * _LONGEST else None
     if match is None:
         raise InputError(
             f"found {_shown(text)}",

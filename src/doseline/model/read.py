@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,7 @@ def read_model(text: str, *, place: str = "model text") -> Model:
     if draft.problems or draft.header is None or draft.source is None:
         raise ModelError.collect(draft.problems)
     return Model(
-        name=draft.header.name or Path(place).name.removesuffix(_MODEL),
+        name=draft.header.name or _name_of(place),
         title=draft.header.title,
         version=draft.header.version,
         source=draft.source,
@@ -161,3 +162,9 @@ def read_model(text: str, *, place: str = "model text") -> Model:
         text=text,
         path=place,
     )
+
+
+def _name_of(place: str) -> str:
+    """Name of a model that its file does not name: that of the file, in the letters that names have."""
+    letters = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(place).name.removesuffix(_MODEL))
+    return letters.strip("-_") or "model"

@@ -74,16 +74,37 @@ class Model(Entry):
     path: str
     changes: dict[str, float] = Field(default_factory=dict)
 
+    def __eq__(self, other: Any) -> bool:
+        """Models that say the same, in the same order, are the same model, however they came about."""
+        return self._said() == other._said() if isinstance(other, Model) else NotImplemented
+
     def __hash__(self) -> int:
-        """Models with the same text and changes are the same model."""
-        return hash((self.text, tuple(sorted(self.changes.items()))))
+        """Equal for equal models."""
+        values = tuple(parameter.value for parameter in self.parameters.values())
+        return hash((self.name, self.version, *self.parameters, *values, *map(str, self.individual.values())))
+
+    def _said(self) -> list[Any]:
+        """Everything but text, path and changes; the order of entries counts, for the first ones are the defaults."""
+        fields = [name for name in type(self).model_fields if name not in ("text", "path", "changes")]
+        values = [getattr(self, name) for name in fields]
+        return [list(value.items()) if isinstance(value, dict) else value for value in values]
 
     def __repr__(self) -> str:
         """Name, version, changes."""
         changes = "".join(f", {name}={value:g}" for name, value in self.changes.items())
         return f"<Model {self.name} {self.version}{changes}>"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        """Give the text of a model file that reads back as this model: its own text where nothing was changed.
+
+        >>> from doseline.model.read import load_model, read_model
+        >>> model = load_model("one-compartment-oral").with_(CL=7.5)
+        >>> read_model(str(model)) == model
+        True
+        """
+        from doseline.model.write import text_of
+
+        return text_of(self)
 
     @cached_property
     def linear_form(self) -> LinearForm | None:
@@ -132,6 +153,40 @@ class Model(Entry):
         new = {name: self._changed(name, value) for name, value in parameters.items()}
         values = {name: parameter.value for name, parameter in new.items()}
         return self.model_copy(update={"parameters": self.parameters | new, "changes": self.changes | values})
+
+    def edit(self, **sections: Any) -> Model:
+        """Give another model with entries added, replaced or taken out; this one stays as it is.
+
+        The result is read and checked as a file is, so mistakes are told in the same words. A replaced line stays in
+        its place; a new one goes before the line that follows it in what is given, else to the end. Checks are
+        dropped: their numbers were worked out for the model as it was.
+
+        Parameters
+        ----------
+        name, title, version : str   Other first lines.
+        source : dict or str         Its keys, or the citation.
+        covariates, parameters, individual, compartments, variables, flows, rates, initial, routes, formulations,
+        outputs : dict
+            Entries as a file has them; None takes an entry out. There are short forms: a parameter "7.5 L/h", a
+            compartment by its unit "mg/L", an output ("central / V", "mg/L"), a route by the compartment that doses
+            enter. Entries of another model can be given as they are.
+
+        Raises
+        ------
+        ModelError : with every mistake, each with its section.
+
+        >>> from doseline.model.read import load_model
+        >>> model = load_model("one-compartment-oral").edit(
+        ...     name="saturable",
+        ...     parameters={"VMAX": "30 mg/h", "KM": "5 mg/L"},
+        ...     flows={"central -> out": "VMAX / (KM * V + central)"},
+        ... )
+        >>> model, model.linear
+        (<Model saturable 1.0>, False)
+        """
+        from doseline.model.edit import edited
+
+        return edited(self, sections)
 
     def _changed(self, name: str, given: Any) -> Parameter:
         place = f"{self.name}.with_({name}=...)"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from keyword import iskeyword
 
 from doseline.errors import DoselineError, did_you_mean
 from doseline.model.algebra import PLAIN
 from doseline.model.checks import Check
 from doseline.model.entries import Formulation, Meal
 from doseline.model.expression import Expression, ExpressionError
-from doseline.model.order import circle, in_words
+from doseline.model.order import in_circles, in_words
 from doseline.model.sections import OUT, Draft, quoted
 from doseline.model.tree import BUILT_IN, FUNCTIONS
 from doseline.units import Dimension, dimension, read_quantity
@@ -48,7 +49,8 @@ class _Validator:
         self.amounts: dict[str, Dimension | None] = dict.fromkeys(draft.known("compartments"))
         self.amounts.update({name: dimension(entry.unit) for name, entry in draft.compartments.items()})
         self.changing: dict[str, Dimension | None] = {}  # [variables] as far as they have been checked
-        self.circles: set[str] = set()  # names of the circles that have been told
+        self.circles: dict[str, dict[str, list[str]]] = {}  # section: its lines that need each other
+        self.told: set[str] = set()  # lines of the circles that have been told
         # which typical parameters each name depends on, through [individual] and [variables]
         self.origins = {name: frozenset([name]) for name in draft.known("parameters")}
 
@@ -75,7 +77,7 @@ class _Validator:
                 owners.setdefault(name, section)
         owners |= {name: "outputs" for name in self.draft.known("outputs") if name not in owners}
         for name, owner in owners.items():
-            if name in FUNCTIONS or name in BUILT_IN:
+            if name in FUNCTIONS or name in BUILT_IN or iskeyword(name):
                 self.complain(
                     f"{owner}.{name}", f"'{name}' has a meaning in expressions", "choose another name"
                 )
@@ -119,10 +121,10 @@ class _Validator:
                 "what changes in time may stand in [variables], [flows], [rates] and [outputs]",
             )
         turn = self.circle(inside, line, name)
-        if turn and self.circles.issuperset(turn):
+        if turn and self.told.issuperset(turn):
             return None
         if turn:
-            self.circles.update(turn)
+            self.told.update(turn)
             return self.complain(
                 section, f"circular: {in_words(turn)}", "write one of them without the others"
             )
@@ -131,12 +133,17 @@ class _Validator:
         return self.complain(section, f"{told}unknown name '{name}'", advice)
 
     def circle(self, section: str, line: str, name: str) -> list[str]:
-        """Give the lines of a section that need each other, if this name is among them."""
+        """Give the lines of a section that need each other, if both names are among them."""
         if section not in ("individual", "variables"):
             return []
-        lines: dict[str, Expression] = getattr(self.draft, section)
-        given = {*self.draft.known("parameters", "covariates"), *self.amounts}
-        return circle({key: each.names for key, each in lines.items()}, line, name, given)
+        if section not in self.circles:
+            given = {*self.draft.known("parameters", "covariates"), *self.amounts}
+            lines: dict[str, Expression] = getattr(self.draft, section)
+            self.circles[section] = in_circles(
+                {key: [name for name in each.names if name not in given] for key, each in lines.items()}
+            )
+        way = self.circles[section].get(line, [])
+        return way if name in way else []
 
     def everything(self) -> dict[str, Dimension | None]:
         """Kinds of all that may stand where things change in time."""
