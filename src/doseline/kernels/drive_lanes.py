@@ -4,6 +4,7 @@ Compiled once, for all models and methods: a model brings three functions along,
 """
 
 import math
+import threading
 
 import numpy as np
 from numba import typeof, types
@@ -67,6 +68,8 @@ from doseline.kernels.runge_kutta import (
     tsit5_stretch,
 )
 
+CACHE_LINE = 8
+"""Numbers in a line of the cache."""
 DOP853, TSIT5, RODAS5P = 0, 1, 2
 """Methods."""
 STRIDES = 8
@@ -81,12 +84,16 @@ LEAST_STEP = 1e-15
 
 def blank_lanes(n, entries):
     """Memory for ``n`` states and so many entries of each agenda; plain Python, for compiling it takes a second."""
-    w = np.empty(JACOBIAN + LANES * n * n)
+    size = JACOBIAN + LANES * n * n
+    w = np.empty(size + CACHE_LINE)
+    # rows begin where lines of the cache do: vectors that lie across two lines take twice as long to load
+    begin = -(w.ctypes.data // w.itemsize) % CACHE_LINE
+    w = w[begin : begin + size]
     # what idle lanes are stepped with
     w[: STATE + LANES * n] = 1.0
     for block in (RATE, START, END, LENGTH, RELATIVE, ABSOLUTE, ON):
         w[block : block + LANES * n] = 1.0
-    w[TIME : TIME + LANES * 8] = 0.0
+    w[TIME : TIME + LANES * 9] = 0.0
     lanes = np.zeros(LANES, LANE)
     lanes["subject"] = -1
     return Memory(
@@ -96,7 +103,7 @@ def blank_lanes(n, entries):
     )  # fmt: skip
 
 
-@kernel
+@kernel(counted=False)
 def tell(lane, l, told, memory):
     """Write down how a lane's subject ended."""
     subject = lane.subject
@@ -107,7 +114,7 @@ def tell(lane, l, told, memory):
         told.state[subject, i] = memory.w[START + i * LANES + l]
 
 
-@kernel
+@kernel(counted=False)
 def enter_next(lane, l, waiting, end, problem, grid, out, told, memory):
     """Give an idle lane the next subject that can be solved; which one waits then is the answer."""
     lane.subject = -1
@@ -127,7 +134,7 @@ def enter_next(lane, l, waiting, end, problem, grid, out, told, memory):
     return waiting
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def write_shown(lane, l, out, w):
     """Levels of a lane to where they belong."""
     line, column = lane.line, lane.column
@@ -135,7 +142,7 @@ def write_shown(lane, l, out, w):
         out[o, line, column] = w[SHOWN + o * LANES + l]
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def glide(lane, grid):
     """From one point of the grid to the next, where nothing else comes between: what `proceed` does most, in short.
 
@@ -161,7 +168,7 @@ def glide(lane, grid):
     return gliding
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def serve_stops(waiting, end, show, problem, grid, out, told, memory):
     """Let every lane that stands at a stop go on, until all have a way ahead or are idle; who waits then."""
     w, lanes = memory.w, memory.lanes
@@ -197,7 +204,7 @@ def serve_stops(waiting, end, show, problem, grid, out, told, memory):
     return waiting
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def set_length(l, h, n, w):
     """Write the length of a lane's next step down, where it is another one."""
     if w[STEP + l] != h:
@@ -206,7 +213,7 @@ def set_length(l, h, n, w):
             w[LENGTH + i * LANES + l] = h
 
 
-@kernel
+@kernel(counted=False)
 def first_length(ahead, l, n, w):
     """Length of a first step, from the state and its rates of change (Hairer's first guess) [h]."""
     size, speed = 0.0, 0.0
@@ -220,7 +227,7 @@ def first_length(ahead, l, n, w):
     return min(h, ahead) if math.isfinite(h) and h > 0.0 else 1e-6
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def set_steps(rhs, n, w, lanes):
     """Settle the length of every lane's next step."""
     asked = False
@@ -250,7 +257,7 @@ def set_steps(rhs, n, w, lanes):
         set_length(l, h, n, w)
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def look_for_stiffness(lane, l, method, w):
     """Count steps whose length is held down by what would become unstable, not by accuracy."""
     limit = 0.95 * (DOP853_STABLE if method == DOP853 else TSIT5_STABLE)
@@ -266,7 +273,7 @@ def look_for_stiffness(lane, l, method, w):
             lane.stiff, lane.calmly = 0, 0
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def take(lane, l, w):
     """A step is accepted: time goes on, and the next step has its length."""
     h = w[STEP + l]
@@ -285,7 +292,7 @@ def take(lane, l, w):
     lane.gone += h
 
 
-@kernel
+@kernel(counted=False)
 def reject(lane, l, n, w):
     """A step failed: a shorter one, as long as there is any."""
     growth = w[GROWTH + l]
@@ -303,7 +310,7 @@ def reject(lane, l, n, w):
                 lane.ended = NO_NUMBER
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def read_off(show, n, grid, out, w, lanes):
     """Levels at points of the grid within the steps just accepted."""
     again = True
@@ -328,7 +335,7 @@ def read_off(show, n, grid, out, w, lanes):
                     lanes[l].shown = 0
 
 
-@kernel
+@kernel(counted=False)
 def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told, memory):
     """Solve the subjects ``span[0] .. span[1] - 1`` but for those that ``told.ended`` says are not `SOLVED`.
 
@@ -401,15 +408,19 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                         waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def compile_drive():
-    """Compile the drive, or load it: once, for any functions. A call with another signature is an error of ours."""
-    if not drive.overloads:
-        reals, counts = np.zeros((1, 1)), np.zeros(2, np.int64)
-        problem = Problem(counts, np.zeros(1, TABLE), reals, reals, reals[0], reals[0] > 0, 1.0, 1, True, 0)
-        told = Told(counts, counts, reals[0], reals)
-        out = np.zeros((1, 1, 1))
-        arguments = ((0, 1), 0, True, problem, Grid(reals[0], 0.0), out, told, blank_lanes(1, 1))
-        span, method, watchful, *others = map(typeof, arguments)
-        drive.compile(types.void(span, method, watchful, FUNCTION, FUNCTION, FUNCTION, *others))
-        drive.disable_compile()
+    """Compile the drive, or load it: once, for any functions. It takes no other signature than this one."""
+    with _ONE_AT_A_TIME:
+        if not drive.overloads:
+            reals, counts = np.zeros((1, 1)), np.zeros(2, np.int64)
+            problem = Problem(counts, np.zeros(1, TABLE), reals, reals, reals[0], reals[0] > 0, 1.0, 1, True, 0)
+            told = Told(counts, counts, reals[0], reals)
+            out = np.zeros((1, 1, 1))
+            arguments = ((0, 1), 0, True, problem, Grid(reals[0], 0.0), out, told, blank_lanes(1, 1))
+            span, method, watchful, *others = map(typeof, arguments)
+            drive.compile(types.void(span, method, watchful, FUNCTION, FUNCTION, FUNCTION, *others))
+            drive.disable_compile()
     return drive

@@ -53,7 +53,7 @@ DENSE_FROM = 4.0
 """Points of the grid are read off a step's polynomial where the step would go over so many of them."""
 
 
-@kernel
+@kernel(counted=False)
 def set_tolerance(lane, l, problem, memory):
     """Write the tolerances of a lane."""
     part = CLOSER if lane.steady != MOVING else 1.0
@@ -62,7 +62,7 @@ def set_tolerance(lane, l, problem, memory):
         memory.w[RELATIVE + i * LANES + l] = part * problem.rtol
 
 
-@kernel
+@kernel(counted=False)
 def stand(lane, l, system, problem, memory):
     """Let a lane have the values of a system."""
     if lane.system != system:
@@ -71,19 +71,19 @@ def stand(lane, l, system, problem, memory):
             memory.w[CONSTANT + c * LANES + l] = problem.constants[system, c]
 
 
-@kernel
+@kernel(counted=False)
 def switch(l, target, on, memory):
     """Switch a compartment on or off."""
     memory.w[ON + target * LANES + l] = 1.0 if on else 0.0
 
 
-@kernel
+@kernel(counted=False)
 def set_rate(l, target, rate, memory):
     """What flows into a compartment from now on [mg/h]."""
     memory.w[INFLOW + target * LANES + l] = rate
 
 
-@kernel
+@kernel(counted=False)
 def begin(lane, l, system, problem, memory):
     """Initial conditions: all compartments on, no infusion."""
     for i in range(problem.initial.shape[1]):
@@ -96,7 +96,7 @@ def begin(lane, l, system, problem, memory):
     lane.jumped = 1
 
 
-@kernel
+@kernel(counted=False)
 def enter_subject(lane, l, subject, points, problem, memory):
     """Let a lane begin with a subject, at the first of the records."""
     table = problem.table
@@ -119,7 +119,7 @@ def enter_subject(lane, l, subject, points, problem, memory):
     begin(lane, l, table[lane.row].own, problem, memory)
 
 
-@kernel
+@kernel(counted=False)
 def arrive_or_end(lane, l, problem, memory):
     """The soonest entry of the agenda happens."""
     w, table = memory.w, problem.table
@@ -144,7 +144,7 @@ def arrive_or_end(lane, l, problem, memory):
     lane.jumped = 1
 
 
-@kernel
+@kernel(counted=False)
 def enter_row(lane, l, problem, memory):
     """A record happens, but for its levels; how many infusions of a train run at it is the answer."""
     row = lane.row
@@ -169,7 +169,7 @@ def enter_row(lane, l, problem, memory):
     return running
 
 
-@kernel
+@kernel(counted=False)
 def last_calm(time, first, until):
     """Last point of a grid before ``until``, from ``first`` on."""
     low, high = first, time.shape[0]
@@ -182,7 +182,7 @@ def last_calm(time, first, until):
     return low
 
 
-@kernel
+@kernel(counted=False)
 def look_ahead(lane, l, problem, grid, memory):
     """Until when nothing but points of the grid comes, with room for rounding, and the last of these points."""
     until = math.inf
@@ -199,7 +199,7 @@ def look_ahead(lane, l, problem, grid, memory):
         lane.calm = last_calm(grid.time, lane.point, lane.quiet)
 
 
-@kernel
+@kernel(counted=False)
 def plan(lane, l, problem, grid, memory):
     """Settle what the lane goes to next, and how far it is."""
     k, table = lane.point, problem.table
@@ -244,7 +244,7 @@ def plan(lane, l, problem, grid, memory):
         lane.ahead, lane.until, lane.delay = 0.0, lane.now, lane.past
 
 
-@kernel
+@kernel(counted=False)
 def start_part(lane, l, problem, memory):
     """Go on to the next part of a train's way that has any length; False where there is none.
 
@@ -271,7 +271,7 @@ def start_part(lane, l, problem, memory):
     return lane.ahead > 0.0
 
 
-@kernel
+@kernel(counted=False)
 def start_way(lane, l, base, problem, memory):
     """A dose of the train arrives at ``base``, and its way begins."""
     one = problem.table[lane.row]
@@ -283,7 +283,7 @@ def start_way(lane, l, base, problem, memory):
         w[START + one.target * LANES + l] += one.amount
 
 
-@kernel
+@kernel(counted=False)
 def start_steady(lane, l, problem, memory):
     """Lay aside what is in the body, and begin to seek the steady state of the train of the lane's record."""
     w, one = memory.w, problem.table[lane.row]
@@ -307,7 +307,7 @@ def start_steady(lane, l, problem, memory):
     start_part(lane, l, problem, memory)
 
 
-@kernel
+@kernel(counted=False)
 def end_steady(lane, l, problem, memory):
     """The train replaces, or joins, what is in the body."""
     w, one = memory.w, problem.table[lane.row]
@@ -328,7 +328,7 @@ def end_steady(lane, l, problem, memory):
     lane.base, lane.gone, lane.jumped = lane.now + lane.past, 0.0, 1
 
 
-@kernel
+@kernel(counted=False)
 def go_on_steadily(lane, l, problem, memory):
     """A part of a train's way is done: what comes next? False where the steady state is there, or does not exist."""
     if start_part(lane, l, problem, memory):
@@ -370,7 +370,7 @@ def go_on_steadily(lane, l, problem, memory):
     return start_part(lane, l, problem, memory)
 
 
-@kernel
+@kernel(counted=False)
 def check_amounts(lane, l, problem, memory):
     """No amount may fall below zero by more than rounding."""
     for i in range(problem.initial.shape[1]):
@@ -381,7 +381,7 @@ def check_amounts(lane, l, problem, memory):
                 lane.ended = NEGATIVE
 
 
-@kernel
+@kernel(counted=False)
 def proceed(lane, l, problem, grid, memory):
     """Let a lane that stands at a stop do what is due: `GO`, `SHOW` or `DONE`."""
     table, points = problem.table, grid.time.shape[0]

@@ -37,8 +37,8 @@ DRIFT, INVERSE = BLOCK * 35, BLOCK * 36
 # what is shown
 SHOWN = BLOCK * 37
 # single rows: time of the right-hand side, time at the start of the step, time of the last dose, its amount, length of
-# the step [h], error of the step, by what the step may grow, one more
-TIME, SINCE, GIVEN, DOSE, STEP, MISS, GROWTH, SUM = (BLOCK * 38 + 16 * k for k in range(8))
+# the step [h], error of the step, by what the step may grow, two more
+TIME, SINCE, GIVEN, DOSE, STEP, MISS, GROWTH, SUM, SUM_TOO = (BLOCK * 38 + 16 * k for k in range(9))
 # values that do not move, of the system that each lane stands on; then the Jacobian, row after row
 CONSTANT = BLOCK * 39
 JACOBIAN = CONSTANT + LANES * MOST_CONSTANTS + 48

@@ -32,7 +32,7 @@ from doseline.kernels.lanes import (
 from doseline.kernels.runge_kutta import FIFTH_ROOT, ending, weighted
 
 
-@kernel
+@kernel(counted=False)
 def factor(matrix, order, scale):
     """Lower and upper factors of a matrix (n, n) in its place, and the order of its rows.
 
@@ -63,7 +63,7 @@ def factor(matrix, order, scale):
                     matrix[i, j] -= share * matrix[k, j]
 
 
-@kernel
+@kernel(counted=False)
 def solve_lane(w, block, lane, matrix, order, vector):
     """Solve for one lane: the right-hand side is in ``RATE``, the answer goes to ``block``."""
     n = matrix.shape[0]
@@ -87,7 +87,7 @@ def solve_lane(w, block, lane, matrix, order, vector):
         w[block + i * LANES + lane] = vector[i]
 
 
-@kernel
+@kernel(counted=False)
 def factor_lanes(w, n, factors, orders, scale):
     """Factor ``I / (gamma h) - J`` for every lane that has a step to take; ``scale`` (n,) is room to work in."""
     for lane in range(LANES):
@@ -102,7 +102,7 @@ def factor_lanes(w, n, factors, orders, scale):
             factor(own, orders[lane], scale)
 
 
-@kernel
+@kernel(counted=False)
 def solve_lanes(w, n, block, factors, orders, vector):
     """Solve for every lane that has a step to take."""
     for lane in range(LANES):
