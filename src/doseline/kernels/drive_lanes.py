@@ -162,22 +162,23 @@ def write_shown(lane, l, out, w):
 def glide(lane, l, grid, w):
     """From one point of the grid to the next, where nothing else comes between: what `proceed` does most, in short.
 
-    Calling `proceed` costs as much as a step of the lane. False where there is more to do.
+    Calling `proceed` costs as much as a step of the lane. False where there is more to do: also at a point at the very
+    time of a record, for other values may hold from there on.
     """
     k, gliding = lane.point, False
-    if lane.pending == POINT and lane.ended == SOLVED:
+    if lane.pending == POINT and lane.ended == SOLVED and lane.within == 1:
         if lane.shown == 1:
             k = lane.goal + 1
             if k <= lane.calm and grid.time[k] < lane.quiet:
                 lane.shown = 0
-                lane.point, lane.goal, lane.within = k, k, 1
+                lane.point, lane.goal = k, k
                 if w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
                     lane.goal = lane.calm
                 w[OVER + l] = 1.0 if lane.goal > k else 0.0
                 lane.until = grid.time[lane.goal]
                 w[AHEAD + l] = (lane.until - lane.now) - lane.past
                 gliding = True
-        elif lane.within == 1:
+        else:
             lane.now, lane.past = lane.until, 0.0
             w[BASE + l], w[GONE + l] = lane.now, 0.0
             lane.shown, lane.column = 1, lane.goal
