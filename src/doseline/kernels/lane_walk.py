@@ -18,7 +18,7 @@ from doseline.kernels.agenda import (
     since_last,
     take_off,
 )
-from doseline.kernels.fixed_point import GUESS, next_guess, residual_of
+from doseline.kernels.fixed_point import GUESS, balanced, next_guess, residual_of
 from doseline.kernels.kernel import kernel
 from doseline.kernels.lanes import (
     ABSOLUTE,
@@ -343,9 +343,10 @@ def go_on_steadily(lane, l, problem, memory):
     miss = residual_of(own, mapped, problem.rtol, problem.atol)
     lane.periods += 1
     tau = problem.table[lane.row].interval
+    given = problem.table[lane.row].rate * HELD_FOR if tau == 0.0 else w[DOSE + l]
     since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
     now = lane.now + lane.past
-    if miss <= CLOSER:
+    if miss <= CLOSER and balanced(own, mapped, problem.guard, problem.rtol, given):
         lane.steady = ENDING
         if tau == 0.0:
             set_rate(l, problem.table[lane.row].target, 0.0, memory)
