@@ -117,8 +117,10 @@ class LaneModel:
 
     def constants_of(self, values: Values, *, count: int) -> np.ndarray:
         """Every constant for each of ``count`` sets of values (system, constant)."""
-        found = np.empty((count, len(self.constants.position)))
-        for node, at in list(self.constants.position.items()):
+        # another thread may be adding those of the Jacobian
+        known = list(self.constants.position.items())
+        found = np.empty((count, len(known)))
+        for node, at in known:
             found[:, at] = Expression.of(node).evaluate(values)
         return found
 

@@ -15,7 +15,7 @@ from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
 from doseline.events import Events, Sets
 from doseline.kernels import lane_walk
-from doseline.kernels.agenda import OTHER, TABLE
+from doseline.kernels.agenda import DOSE, OTHER, TABLE
 from doseline.kernels.drive_lanes import blank_lanes, compile_drive
 from doseline.kernels.lanes import LANES, Problem, Told
 from doseline.kernels.program import Grid
@@ -212,33 +212,27 @@ def _rows_of(plan: Schedule, span: slice) -> tuple[np.ndarray, np.ndarray, int]:
 
     Each subject begins at time zero, with a record at which nothing happens.
     """
-    taken = plan.taken[span]
-    first = np.concatenate([[0], np.cumsum(taken + 1)])
-    whose = np.repeat(np.arange(len(taken)), taken + 1)
-    at = np.arange(first[-1]) - first[whose] - 1
-    table = np.zeros(first[-1], TABLE)
-    table["own"] = table["stretch"] = whose + span.start
-    table["slot"] = table["target"] = table["inflow"] = -1
-    table["evid"] = OTHER
-    doses = np.flatnonzero(at >= 0)
-    subject, dose = whose[doses] + span.start, at[doses]
-    kind = plan.kind[dose]
-    amount, duration = plan.amount[subject, kind], plan.duration[subject, kind]
-    infused = duration > 0
+    taken, kind = plan.taken[span], plan.kind
+    table = np.zeros((len(taken), 1 + len(kind)), TABLE)
+    table["own"] = table["stretch"] = np.arange(span.start, span.stop)[:, np.newaxis]
+    table["slot"] = -1
+    for name in ("target", "inflow"):
+        table[name][:, 0], table[name][:, 1:] = -1, plan.target[kind]
+    table["evid"][:, 0], table["evid"][:, 1:] = OTHER, DOSE
+    duration, amount = plan.duration[span], plan.amount[span]
     with np.errstate(all="ignore"):
-        rate = np.where(infused, amount / duration, 0.0)
+        rate = np.where(duration > 0, amount / duration, 0.0)
+    table["time"][:, 1:] = plan.time
     for name, values in (
-        ("time", plan.time[dose]),
-        ("evid", 1),
-        ("target", plan.target[kind]),
-        ("inflow", plan.target[kind]),
-        ("amount", np.where(infused, 0.0, amount)),
+        ("amount", np.where(duration > 0, 0.0, amount)),
         ("rate", rate),
         ("duration", duration),
-        ("lag", plan.lag[subject, kind]),
+        ("lag", plan.lag[span]),
     ):
-        table[name][doses] = values
-    return table, first, int(taken.max(initial=0)) + 2
+        table[name][:, 1:] = values[:, kind]
+    given = np.arange(1 + len(kind)) <= taken[:, np.newaxis]
+    first = np.concatenate([[0], np.cumsum(taken + 1)])
+    return table.ravel() if given.all() else table[given], first, int(taken.max(initial=0)) + 2
 
 
 def _table_of(plan: Events, sets: Sets, *, observed: bool) -> np.ndarray:

@@ -5,6 +5,7 @@ they begin and end. And nothing may be over anything else.
 """
 
 import random
+import re
 from itertools import pairwise
 from time import perf_counter
 from xml.etree import ElementTree as ET
@@ -402,7 +403,7 @@ def test_variables_that_grow_when_written_out():
     assert perf_counter() - read < 1.0 + (read - started)
 
 
-def test_long_chains():
+def test_long_chains(tmp_path):
     """Truth: counted; three hundred compartments that hand on are drawn within seconds."""
     names = [f"c{i}" for i in range(300)]
     rates = {"c0": "-K * c0"} | {b: f"K * {a} - K * {b}" for a, b in pairwise(names)}
@@ -413,3 +414,24 @@ def test_long_chains():
     picture = dl.diagram(model)
     assert str(picture) == "<Diagram made: 300 boxes, 301 arrows>"
     assert perf_counter() - started < 5.0
+    path = tmp_path / "long.png"
+    with pytest.raises(dl.DoselineError) as caught:
+        picture.save(path)
+    told = r": a PNG of (\d+) x (\d+) dots is too large\n  end the name in .svg, which has no limit"
+    wide, high = map(int, re.fullmatch(re.escape(str(path)) + told, str(caught.value)).groups())
+    assert wide > 2**16 > high
+    assert not path.exists()
+
+
+def test_all_that_act_on_all():
+    """Truth: counted; ten compartments act on the nine others, and each is made and lost."""
+    names = [f"c{i}" for i in range(10)]
+    model = made(
+        units={"K": "1/h"},
+        compartments=dict.fromkeys(names, "mg"),
+        variables={"ALL": " + ".join(names)},
+        rates={name: f"K * ALL - K * {name}" for name in names},
+        routes={"iv": "c0"},
+    )
+    assert str(dl.diagram(model)) == "<Diagram made: 10 boxes, 21 arrows, 90 influences>"
+    assert faults(drawn(model)) == []

@@ -82,7 +82,8 @@ def test_an_edited_model_reads_back(edit):
     assert old == MODELS[name]
     assert str(old) == old.text
     if "title" in sections:
-        assert model.title == sections["title"].strip()
+        # which separators at the ends are cut off differs between Python and pydantic
+        assert model.title.strip() == sections["title"].strip()
     if "variables" in sections:
         assert list(model.variables)[-1:] == list(sections["variables"])
     if "flows" in sections or "rates" in sections:

@@ -100,7 +100,7 @@ def _reach_out(plan: Plan, onward: dict[Box, list[Box]], begin: Sequence[Box]) -
             for target in _next(plan, box, acts=True):
                 if target is not box and box not in _reached(onward, target):
                     onward[box].append(target)
-            waiting += onward[box]
+            waiting += onward[box][::-1]
 
 
 def _reached(onward: dict[Box, list[Box]], start: Box) -> set[Box]:

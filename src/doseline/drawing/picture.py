@@ -60,7 +60,8 @@ class Diagram:
 
         Raises
         ------
-        InputError : another ending.   ResultError : no such folder, or a file that cannot be written.
+        InputError : another ending.   ResultError : no such folder, a file that cannot be written, a PNG of a model
+        so large that matplotlib cannot hold it.
         """
         if not isinstance(path, (str, Path)):
             raise InputError(
@@ -80,7 +81,7 @@ class Diagram:
             raise ResultError(
                 "no such folder", place=str(path.parent), advice=f"make it before writing {path.name}"
             )
-        content = write(self)
+        content = write(self, path)
         try:
             path.write_bytes(content)
         except OSError as error:
@@ -95,22 +96,22 @@ def _plural(word: str) -> str:
     return f"{word}es" if word.endswith("x") else f"{word}s"
 
 
-def _svg(picture: Diagram) -> bytes:
+def _svg(picture: Diagram, path: Path) -> bytes:
     return picture.svg.encode("utf-8")
 
 
-def _png(picture: Diagram) -> bytes:
+def _png(picture: Diagram, path: Path) -> bytes:
     from doseline.drawing.png import png_bytes  # matplotlib takes half a second, and a notebook shows the SVG
 
-    return png_bytes(picture._plan, title=picture.title)
+    return png_bytes(picture._plan, title=picture.title, place=str(path))
 
 
-_FORMATS: dict[str, Callable[[Diagram], bytes]] = {".svg": _svg, ".png": _png}
+_FORMATS: dict[str, Callable[[Diagram, Path], bytes]] = {".svg": _svg, ".png": _png}
 """What a file can be, by its ending."""
 
 
 def diagram(model: str | Path | Model) -> Diagram:
-    """Draw a model: its compartments as boxes, flows and doses as arrows.
+    """Draw a model: its compartments as boxes, what moves as arrows, what acts on other compartments as dotted lines.
 
     Parameters
     ----------
@@ -119,8 +120,9 @@ def diagram(model: str | Path | Model) -> Diagram:
     Returns
     -------
     Diagram : the picture, which a notebook shows; its `svg` as text, or in a file with `save`. Dashed arrows are doses,
-        with the name of their route; an arrow that ends nowhere leaves the body; the number in a box is the place of
-        the compartment in the file.
+        with the name of their route; an arrow that ends nowhere leaves the body, one that begins nowhere is production;
+        a dotted line with a round head is an influence on another compartment's flows or rates; the number in a box is
+        the place of the compartment in the file.
 
     Raises
     ------

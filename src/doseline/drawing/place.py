@@ -92,7 +92,7 @@ def _lanes(plan: Plan, gaps: list[Gap]) -> None:
     uprights = [
         (a.x, min(a.y, b.y), max(a.y, b.y)) for each in order for a, b in pairwise(each.points) if a.x == b.x
     ]
-    for arrow in order:
+    for arrow in [each for each in order if each.texts]:
         flat = [(a, b) for a, b in pairwise(arrow.points) if a.y == b.y and not top < a.y < bottom]
         _write(arrow, *flat[0], uprights)
 

@@ -31,9 +31,12 @@ from doseline.drawing.strokes import (
     page_of,
     stroke,
 )
+from doseline.errors import ResultError
 
 DPI = 150
 """Dots for each inch of the file; an inch is 96 px of the plan."""
+MOST_DOTS, LONGEST = 100_000_000, 2**16 - 1
+"""Dots of one picture, and along its edge: what matplotlib holds."""
 INK, GROUND = "#1a1a1a", "white"
 POINT = 72 / 96
 """Points of print in one px of the plan."""
@@ -42,9 +45,16 @@ FONT = "DejaVu Sans"
 _ANCHORS = {"start": "left", "middle": "center", "end": "right"}
 
 
-def png_bytes(plan: Plan, *, title: str) -> bytes:
-    """Draw the picture in fonts, sizes and colours of its own, whatever matplotlib is set to."""
+def png_bytes(plan: Plan, *, title: str, place: str) -> bytes:
+    """Draw the picture in fonts, sizes and colours of its own, whatever matplotlib is set to.
+
+    Raises :class:`ResultError` with the place where it is to go, if it is too large.
+    """
     x, y, width, height = page_of(plan)
+    across, down = round(width * DPI / 96), round(height * DPI / 96)
+    if max(across, down) > LONGEST or across * down > MOST_DOTS:
+        problem = f"a PNG of {across} x {down} dots is too large"
+        raise ResultError(problem, place=place, advice="end the name in .svg, which has no limit")
     figure = Figure(figsize=(width / 96, height / 96), dpi=DPI, facecolor=GROUND, edgecolor=GROUND)
     canvas = FigureCanvasAgg(figure)
     to_page = Affine2D().translate(-x, -y - height).scale(DPI / 96, -DPI / 96)  # y grows upward on a page

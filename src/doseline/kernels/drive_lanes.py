@@ -4,6 +4,7 @@ Compiled once, for all models and methods: a model brings three functions along,
 """
 
 import math
+import threading
 
 import numpy as np
 from numba import typeof, types
@@ -29,15 +30,23 @@ from doseline.kernels.lane_walk import (
 )
 from doseline.kernels.lanes import (
     ABSOLUTE,
+    AHEAD,
+    ALIVE,
+    BASE,
     END,
+    FIRST,
     FUNCTION,
+    GONE,
     GROWTH,
     JACOBIAN,
+    JUMPED,
     LANE,
     LANES,
     LENGTH,
     MISS,
+    NEXT,
     ON,
+    OVER,
     RATE,
     RELATIVE,
     SHOWN,
@@ -46,8 +55,12 @@ from doseline.kernels.lanes import (
     START,
     STATE,
     STEP,
+    STEPS,
+    STRIDES,
     SUM,
     TIME,
+    WANTED,
+    WAY,
     Memory,
     Problem,
     Told,
@@ -67,9 +80,11 @@ from doseline.kernels.runge_kutta import (
     tsit5_stretch,
 )
 
+CACHE_LINE = 8
+"""Numbers in a line of the cache."""
 DOP853, TSIT5, RODAS5P = 0, 1, 2
 """Methods."""
-STRIDES = 8
+WATCHED_FROM = 8.0
 """From so many steps without a stop on, one looks for stiffness: until then, stops keep steps short."""
 STIFF_STEPS, CALM_STEPS = 15, 6
 """Steps that look stiff before it is believed; steps that do not, in a row, before they are forgotten (Hairer)."""
@@ -81,12 +96,16 @@ LEAST_STEP = 1e-15
 
 def blank_lanes(n, entries):
     """Memory for ``n`` states and so many entries of each agenda; plain Python, for compiling it takes a second."""
-    w = np.empty(JACOBIAN + LANES * n * n)
+    size = JACOBIAN + LANES * n * n
+    w = np.empty(size + CACHE_LINE)
+    # rows begin where lines of the cache do: vectors that lie across two lines take twice as long to load
+    begin = -(w.ctypes.data // w.itemsize) % CACHE_LINE
+    w = w[begin : begin + size]
     # what idle lanes are stepped with
     w[: STATE + LANES * n] = 1.0
     for block in (RATE, START, END, LENGTH, RELATIVE, ABSOLUTE, ON):
         w[block : block + LANES * n] = 1.0
-    w[TIME : TIME + LANES * 8] = 0.0
+    w[WAY[0] : WAY[1]] = 0.0
     lanes = np.zeros(LANES, LANE)
     lanes["subject"] = -1
     return Memory(
@@ -96,24 +115,28 @@ def blank_lanes(n, entries):
     )  # fmt: skip
 
 
-@kernel
+@kernel(counted=False)
 def tell(lane, l, told, memory):
     """Write down how a lane's subject ended."""
-    subject = lane.subject
+    subject, w = lane.subject, memory.w
     told.ended[subject] = lane.ended
-    told.steps[subject] = lane.steps
-    told.time[subject] = lane.stiff_at if lane.ended in (SOLVED, STIFF) else lane.base + lane.gone
+    told.steps[subject] = w[STEPS + l]
+    told.time[subject] = lane.stiff_at if lane.ended in (SOLVED, STIFF) else w[BASE + l] + w[GONE + l]
     for i in range(told.state.shape[1]):
-        told.state[subject, i] = memory.w[START + i * LANES + l]
+        told.state[subject, i] = w[START + i * LANES + l]
 
 
-@kernel
+@kernel(counted=False)
 def enter_next(lane, l, waiting, end, problem, grid, out, told, memory):
     """Give an idle lane the next subject that can be solved; which one waits then is the answer."""
     lane.subject = -1
+    # a step of no length does nothing
+    memory.w[ALIVE + l], memory.w[AHEAD + l], memory.w[NEXT + l], memory.w[JUMPED + l] = 0.0, 0.0, 0.0, 0.0
+    memory.w[OVER + l] = 0.0
     while waiting < end and told.ended[waiting] != SOLVED:
         waiting += 1
     if waiting < end:
+        memory.w[ALIVE + l] = 1.0
         enter_subject(lane, l, waiting, grid.time.shape[0], problem, memory)
         # before its first record a subject has no levels
         rounded = rounding(grid.time)
@@ -127,7 +150,7 @@ def enter_next(lane, l, waiting, end, problem, grid, out, told, memory):
     return waiting
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def write_shown(lane, l, out, w):
     """Levels of a lane to where they belong."""
     line, column = lane.line, lane.column
@@ -135,33 +158,35 @@ def write_shown(lane, l, out, w):
         out[o, line, column] = w[SHOWN + o * LANES + l]
 
 
-@kernel(inline="always")
-def glide(lane, grid):
+@kernel(inline="always", counted=False)
+def glide(lane, l, grid, w):
     """From one point of the grid to the next, where nothing else comes between: what `proceed` does most, in short.
 
-    Calling `proceed` costs as much as a step of the lane. False where there is more to do.
+    Calling `proceed` costs as much as a step of the lane. False where there is more to do: also at a point at the very
+    time of a record, for other values may hold from there on.
     """
     k, gliding = lane.point, False
-    if lane.pending == POINT and lane.ended == SOLVED:
+    if lane.pending == POINT and lane.ended == SOLVED and lane.within == 1:
         if lane.shown == 1:
             k = lane.goal + 1
             if k <= lane.calm and grid.time[k] < lane.quiet:
                 lane.shown = 0
-                lane.point, lane.goal, lane.within = k, k, 1
-                if lane.h * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
+                lane.point, lane.goal = k, k
+                if w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
                     lane.goal = lane.calm
+                w[OVER + l] = 1.0 if lane.goal > k else 0.0
                 lane.until = grid.time[lane.goal]
-                lane.ahead = (lane.until - lane.now) - lane.past
+                w[AHEAD + l] = (lane.until - lane.now) - lane.past
                 gliding = True
-        elif lane.within == 1:
+        else:
             lane.now, lane.past = lane.until, 0.0
-            lane.base, lane.gone = lane.now, 0.0
+            w[BASE + l], w[GONE + l] = lane.now, 0.0
             lane.shown, lane.column = 1, lane.goal
             gliding = True
     return gliding
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def serve_stops(waiting, end, show, problem, grid, out, told, memory):
     """Let every lane that stands at a stop go on, until all have a way ahead or are idle; who waits then."""
     w, lanes = memory.w, memory.lanes
@@ -171,9 +196,9 @@ def serve_stops(waiting, end, show, problem, grid, out, told, memory):
         again = False
         for l in range(LANES):
             lane = lanes[l]
-            if lane.subject >= 0 and lane.ahead <= 0.0:
+            if lane.subject >= 0 and w[AHEAD + l] <= 0.0:
                 asks = GO
-                if glide(lane, grid):
+                if glide(lane, l, grid, w):
                     if lane.shown == 1:
                         asks = SHOW
                 else:
@@ -185,28 +210,19 @@ def serve_stops(waiting, end, show, problem, grid, out, told, memory):
                         asks = proceed(lane, l, problem, grid, memory)
                 if asks == SHOW:
                     again = True
-                    w[TIME + l] = lane.base
+                    w[TIME + l] = w[BASE + l]
         if again:
             for q in range(m):
                 w[STATE + q] = w[START + q]
             show(w)
             for l in range(LANES):
                 lane = lanes[l]
-                if lane.subject >= 0 and lane.ahead <= 0.0 and lane.shown == 1:
+                if lane.subject >= 0 and w[AHEAD + l] <= 0.0 and lane.shown == 1:
                     write_shown(lane, l, out, w)
     return waiting
 
 
-@kernel(inline="always")
-def set_length(l, h, n, w):
-    """Write the length of a lane's next step down, where it is another one."""
-    if w[STEP + l] != h:
-        w[STEP + l] = h
-        for i in range(n):
-            w[LENGTH + i * LANES + l] = h
-
-
-@kernel
+@kernel(counted=False)
 def first_length(ahead, l, n, w):
     """Length of a first step, from the state and its rates of change (Hairer's first guess) [h]."""
     size, speed = 0.0, 0.0
@@ -220,37 +236,38 @@ def first_length(ahead, l, n, w):
     return min(h, ahead) if math.isfinite(h) and h > 0.0 else 1e-6
 
 
-@kernel(inline="always")
-def set_steps(rhs, n, w, lanes):
+@kernel(inline="always", counted=False)
+def set_steps(rhs, n, wide, w):
     """Settle the length of every lane's next step."""
-    asked = False
-    for l in range(LANES):
-        lane = lanes[l]
-        w[SINCE + l] = lane.base + lane.gone
-        if lane.subject >= 0 and lane.jumped == 1:
-            lane.h = lane.first
-            asked = asked or lane.h <= 0.0
-    if asked:
+    asked = 0
+    for l in range(wide):
+        w[SINCE + l] = w[BASE + l] + w[GONE + l]
+        h = w[FIRST + l] if w[JUMPED + l] > 0.0 else w[NEXT + l]
+        w[NEXT + l] = h
+        asked += 1 if h < w[ALIVE + l] * 1e-300 else 0
+    if asked > 0:
         for q in range(n * LANES):
             w[STATE + q] = w[START + q]
         for l in range(LANES):
             w[TIME + l] = w[SINCE + l]
         rhs(w)
+        for l in range(LANES):
+            if w[ALIVE + l] > 0.0 and w[NEXT + l] <= 0.0:
+                w[NEXT + l] = first_length(w[AHEAD + l], l, n, w)
+    for l in range(wide):
+        h, ahead = w[NEXT + l], w[AHEAD + l]
+        # no sliver is left before a stop
+        near = 0.5 * ahead if h > 0.5 * ahead else h
+        w[WANTED + l] = ahead if h >= ahead * (1.0 - 1e-10) else near
     for l in range(LANES):
-        lane = lanes[l]
-        h = 0.0
-        if lane.subject >= 0:
-            if lane.h <= 0.0:
-                lane.h = first_length(lane.ahead, l, n, w)
-            h = lane.h
-            if h >= lane.ahead * (1.0 - 1e-10):
-                h = lane.ahead
-            elif h > 0.5 * lane.ahead:
-                h = 0.5 * lane.ahead
-        set_length(l, h, n, w)
+        h = w[WANTED + l]
+        if w[STEP + l] != h:
+            w[STEP + l] = h
+            for i in range(n):
+                w[LENGTH + i * LANES + l] = h
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def look_for_stiffness(lane, l, method, w):
     """Count steps whose length is held down by what would become unstable, not by accuracy."""
     limit = 0.95 * (DOP853_STABLE if method == DOP853 else TSIT5_STABLE)
@@ -259,51 +276,58 @@ def look_for_stiffness(lane, l, method, w):
         lane.stiff += 1
         if lane.stiff == STIFF_STEPS:
             lane.ended = STIFF
-            lane.stiff_at = lane.base + lane.gone
+            lane.stiff_at = w[BASE + l] + w[GONE + l]
     elif lane.stiff > 0:
         lane.calmly += 1
         if lane.calmly == CALM_STEPS:
             lane.stiff, lane.calmly = 0, 0
 
 
-@kernel(inline="always")
-def take(lane, l, w):
-    """A step is accepted: time goes on, and the next step has its length."""
-    h = w[STEP + l]
-    grown = h * min(max(w[GROWTH + l], LEAST_GROWTH), MOST_GROWTH)
-    if h < lane.h and grown >= h:
+@kernel(inline="always", counted=False)
+def take_steps(wide, w):
+    """Where a step is accepted, time goes on and the next step has its length; how many lanes were refused."""
+    refused = 0
+    for l in range(wide):
+        h, ahead, planned = w[STEP + l], w[AHEAD + l], w[NEXT + l]
+        good = w[MISS + l] <= 1.0
+        grown = h * min(max(w[GROWTH + l], LEAST_GROWTH), MOST_GROWTH)
         # a stop has cut it short, which says nothing against the length it would have had
-        grown = max(grown, lane.h)
-    lane.h = grown
-    if lane.jumped == 1:
-        lane.first, lane.jumped = grown, 0
-    if h >= lane.ahead:
-        lane.ahead, lane.strides = 0.0, 0
-    else:
-        lane.ahead -= h
-        lane.strides += 1
-    lane.gone += h
+        kept = planned if grown < planned else grown
+        kept = grown if grown < h else kept
+        grown = kept if h < planned else grown
+        first = grown if w[JUMPED + l] > 0.0 else w[FIRST + l]
+        left = 0.0 if h >= ahead else ahead - h
+        strides = 0.0 if h >= ahead else w[STRIDES + l] + 1.0
+        w[FIRST + l] = first if good else w[FIRST + l]
+        w[NEXT + l] = grown if good else planned
+        w[AHEAD + l] = left if good else ahead
+        w[STRIDES + l] = strides if good else w[STRIDES + l]
+        w[GONE + l] += h if good else 0.0
+        w[JUMPED + l] = 0.0 if good else w[JUMPED + l]
+        w[STEPS + l] += w[ALIVE + l]
+        refused += 0 if good else 1
+    return refused
 
 
-@kernel
+@kernel(counted=False)
 def reject(lane, l, n, w):
     """A step failed: a shorter one, as long as there is any."""
     growth = w[GROWTH + l]
     # false for NaN
     if growth > LEAST_GROWTH:
-        lane.h = w[STEP + l] * min(growth, SHRUNK)
+        w[NEXT + l] = w[STEP + l] * min(growth, SHRUNK)
     else:
-        lane.h = w[STEP + l] * LEAST_GROWTH
-    if lane.jumped == 1:
-        lane.first = lane.h
-    if lane.h < LEAST_STEP * (abs(w[SINCE + l]) + 1e-6):
+        w[NEXT + l] = w[STEP + l] * LEAST_GROWTH
+    if w[JUMPED + l] > 0.0:
+        w[FIRST + l] = w[NEXT + l]
+    if w[NEXT + l] < LEAST_STEP * (abs(w[SINCE + l]) + 1e-6):
         lane.ended = TOO_SMALL
         for i in range(n):
             if not math.isfinite(w[STAGES[0] + i * LANES + l]):
                 lane.ended = NO_NUMBER
 
 
-@kernel(inline="always")
+@kernel(inline="always", counted=False)
 def read_off(show, n, grid, out, w, lanes):
     """Levels at points of the grid within the steps just accepted."""
     again = True
@@ -313,7 +337,7 @@ def read_off(show, n, grid, out, w, lanes):
             lane = lanes[l]
             lane.shown = 0
             if lane.subject >= 0 and lane.steady == MOVING and lane.point < lane.goal and w[MISS + l] <= 1.0:
-                at = (grid.time[lane.point] - lane.now) - lane.past - lane.gone
+                at = (grid.time[lane.point] - lane.now) - lane.past - w[GONE + l]
                 if at <= w[STEP + l]:
                     between(w, n, l, at / w[STEP + l])
                     w[TIME + l] = grid.time[lane.point]
@@ -328,7 +352,7 @@ def read_off(show, n, grid, out, w, lanes):
                     lanes[l].shown = 0
 
 
-@kernel
+@kernel(counted=False)
 def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told, memory):
     """Solve the subjects ``span[0] .. span[1] - 1`` but for those that ``told.ended`` says are not `SOLVED`.
 
@@ -340,32 +364,31 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
     n = problem.initial.shape[1]
     wide = lanes.shape[0]
     timed = wide if problem.timed else 0
+    most = problem.most * 1.0
     waiting, end = span
     for l in range(LANES):
         waiting = enter_next(lanes[l], l, waiting, end, problem, grid, out, told, memory)
     active = True
     while active:
         waiting = serve_stops(waiting, end, show, problem, grid, out, told, memory)
-        active = False
-        for l in range(LANES):
-            active = active or lanes[l].subject >= 0
+        alive = 0
+        for l in range(wide):
+            alive += 1 if w[ALIVE + l] > 0.0 else 0
+        active = alive > 0
         if active:
-            set_steps(rhs, n, w, lanes)
+            set_steps(rhs, n, wide, w)
             if method == DOP853:
                 dop853(rhs, w, n, wide, timed)
             elif method == TSIT5:
                 tsit5(rhs, w, n, wide, timed)
             else:
                 rodas5p(rhs, jacobian, w, n, timed, memory)
-            every, looked, dense = True, False, False
-            for l in range(LANES):
-                lane = lanes[l]
-                if lane.subject >= 0:
-                    good = w[MISS + l] <= 1.0
-                    every = every and good
-                    looked = looked or (good and lane.strides >= STRIDES)
-                    dense = dense or (good and lane.point < lane.goal)
-            if dense:
+            watched, over, worn = 0, 0, 0
+            for l in range(wide):
+                watched += 1 if w[STRIDES + l] >= WATCHED_FROM else 0
+                over += 1 if w[OVER + l] > 0.0 else 0
+                worn += 1 if w[STEPS + l] >= most else 0
+            if over > 0:
                 if method == DOP853:
                     dop853_dense(rhs, w, n, timed)
                 elif method == TSIT5:
@@ -373,43 +396,51 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                 else:
                     rodas5p_dense(w, n)
                 read_off(show, n, grid, out, w, lanes)
-            if looked and watchful:
+            if watched > 0 and watchful:
                 if method == DOP853:
                     dop853_stretch(rhs, w, n)
                 elif method == TSIT5:
                     tsit5_stretch(rhs, w, n)
-            if every:
+                for l in range(LANES):
+                    if w[ALIVE + l] > 0.0 and w[MISS + l] <= 1.0 and w[STRIDES + l] >= WATCHED_FROM:
+                        look_for_stiffness(lanes[l], l, method, w)
+            refused = take_steps(wide, w)
+            if refused == 0:
                 for q in range(n * LANES):
                     w[START + q] = w[END + q]
-            for l in range(LANES):
-                lane = lanes[l]
-                if lane.subject >= 0:
-                    lane.steps += 1
+            else:
+                for l in range(LANES):
                     if w[MISS + l] <= 1.0:
-                        if looked and watchful and lane.strides >= STRIDES:
-                            look_for_stiffness(lane, l, method, w)
-                        if not every:
-                            for i in range(n):
-                                w[START + i * LANES + l] = w[END + i * LANES + l]
-                        take(lane, l, w)
-                    else:
-                        reject(lane, l, n, w)
-                    if lane.steps >= problem.most and lane.ended == SOLVED:
-                        lane.ended = TOO_MANY
-                    if lane.ended != SOLVED:
-                        tell(lane, l, told, memory)
-                        waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
+                        for i in range(n):
+                            w[START + i * LANES + l] = w[END + i * LANES + l]
+                    elif w[ALIVE + l] > 0.0:
+                        reject(lanes[l], l, n, w)
+            if refused + watched + worn > 0:
+                for l in range(LANES):
+                    lane = lanes[l]
+                    if lane.subject >= 0:
+                        if w[STEPS + l] >= most and lane.ended == SOLVED:
+                            lane.ended = TOO_MANY
+                        if lane.ended != SOLVED:
+                            tell(lane, l, told, memory)
+                            waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
+
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def compile_drive():
-    """Compile the drive, or load it: once, for any functions. A call with another signature is an error of ours."""
-    if not drive.overloads:
-        reals, counts = np.zeros((1, 1)), np.zeros(2, np.int64)
-        problem = Problem(counts, np.zeros(1, TABLE), reals, reals, reals[0], reals[0] > 0, 1.0, 1, True, 0)
-        told = Told(counts, counts, reals[0], reals)
-        out = np.zeros((1, 1, 1))
-        arguments = ((0, 1), 0, True, problem, Grid(reals[0], 0.0), out, told, blank_lanes(1, 1))
-        span, method, watchful, *others = map(typeof, arguments)
-        drive.compile(types.void(span, method, watchful, FUNCTION, FUNCTION, FUNCTION, *others))
-        drive.disable_compile()
+    """Compile the drive, or load it: once, for any functions. It takes no other signature than this one."""
+    with _ONE_AT_A_TIME:
+        if not drive.overloads:
+            reals, counts = np.zeros((1, 1)), np.zeros(2, np.int64)
+            problem = Problem(
+                counts, np.zeros(1, TABLE), reals, reals, reals[0], reals[0] > 0, 1.0, 1, True, 0
+            )
+            told = Told(counts, counts, reals[0], reals)
+            out = np.zeros((1, 1, 1))
+            arguments = ((0, 1), 0, True, problem, Grid(reals[0], 0.0), out, told, blank_lanes(1, 1))
+            span, method, watchful, *others = map(typeof, arguments)
+            drive.compile(types.void(span, method, watchful, FUNCTION, FUNCTION, FUNCTION, *others))
+            drive.disable_compile()
     return drive

@@ -27,7 +27,7 @@ def blank_history(lanes, n):
     return np.zeros((lanes, ROWS, max(n, 1)))
 
 
-@kernel
+@kernel(counted=False)
 def residual_of(own, mapped, rtol, atol):
     """Largest residual of the guess, in units of the tolerance; the scales are kept in the row ``SCALE``."""
     most = 0.0
@@ -40,7 +40,7 @@ def residual_of(own, mapped, rtol, atol):
     return most
 
 
-@kernel
+@kernel(counted=False)
 def balanced(own, mapped, guard, rtol, given):
     """Does what leaves in a period balance what is ``given``, as far as the tolerance can tell?
 
@@ -54,7 +54,7 @@ def balanced(own, mapped, guard, rtol, given):
     return even or given <= 0.0
 
 
-@kernel
+@kernel(counted=False)
 def next_guess(own, known, mapped, guard):
     """Write the next guess into the row ``GUESS``; how many differences are known then is the answer.
 

@@ -45,7 +45,7 @@ _FOLDER = cache_folder()
 _KEPT = writable(_FOLDER)
 
 
-def kernel(function: Any = None, *, inline: str = "never") -> Any:
+def kernel(function: Any = None, *, inline: str = "never", counted: bool = True) -> Any:
     """Compile ``function`` without the interpreter lock, with IEEE arithmetic, and keep the machine code on disk.
 
     ``error_model="numpy"``: a division by zero gives inf, as in numpy, and the row's status says so. No fastmath:
@@ -55,8 +55,8 @@ def kernel(function: Any = None, *, inline: str = "never") -> Any:
     written, the code is compiled anew in each process.
     """
     if function is None:
-        return functools.partial(kernel, inline=inline)
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": inline}
+        return functools.partial(kernel, inline=inline, counted=counted)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": inline, "_nrt": counted}
     if not _KEPT:
         return numba.njit(**options)(function)
     with _kept_in(_FOLDER):
@@ -82,7 +82,7 @@ def written_kernel(source: str, name: str, known: dict[str, Any], *, file: str) 
     other function of ``file`` may have its name.
     """
     exec(compile(source, file, "exec"), known)
-    return kernel(known[name])
+    return kernel(known[name], counted=False)
 
 
 @kernel
@@ -103,7 +103,7 @@ def model_kernel(source: str, name: str) -> Any:
     known: dict[str, Any] = {"math": math, "power": power, "__name__": __name__}
     digest = hashlib.sha256(source.encode()).hexdigest()[:32]
     file = _FOLDER / "models" / f"{digest}.py"
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
     kept = _KEPT and _write_once(file, source)
     exec(compile(source, str(file), "exec"), known)
     # symbols of machine code are called after the function and its number in the process that compiled it: two of one

@@ -22,14 +22,23 @@ from doseline.kernels.fixed_point import GUESS, balanced, next_guess, residual_o
 from doseline.kernels.kernel import kernel
 from doseline.kernels.lanes import (
     ABSOLUTE,
+    AHEAD,
+    BASE,
     CONSTANT,
     DOSE,
+    FIRST,
     GIVEN,
+    GONE,
     INFLOW,
+    JUMPED,
     LANES,
+    NEXT,
     ON,
+    OVER,
     RELATIVE,
     START,
+    STEPS,
+    STRIDES,
 )
 from doseline.kernels.program import SAME, rounding
 
@@ -53,7 +62,7 @@ DENSE_FROM = 4.0
 """Points of the grid are read off a step's polynomial where the step would go over so many of them."""
 
 
-@kernel
+@kernel(counted=False)
 def set_tolerance(lane, l, problem, memory):
     """Write the tolerances of a lane."""
     part = CLOSER if lane.steady != MOVING else 1.0
@@ -62,7 +71,7 @@ def set_tolerance(lane, l, problem, memory):
         memory.w[RELATIVE + i * LANES + l] = part * problem.rtol
 
 
-@kernel
+@kernel(counted=False)
 def stand(lane, l, system, problem, memory):
     """Let a lane have the values of a system."""
     if lane.system != system:
@@ -71,19 +80,19 @@ def stand(lane, l, system, problem, memory):
             memory.w[CONSTANT + c * LANES + l] = problem.constants[system, c]
 
 
-@kernel
+@kernel(counted=False)
 def switch(l, target, on, memory):
     """Switch a compartment on or off."""
     memory.w[ON + target * LANES + l] = 1.0 if on else 0.0
 
 
-@kernel
+@kernel(counted=False)
 def set_rate(l, target, rate, memory):
     """What flows into a compartment from now on [mg/h]."""
     memory.w[INFLOW + target * LANES + l] = rate
 
 
-@kernel
+@kernel(counted=False)
 def begin(lane, l, system, problem, memory):
     """Initial conditions: all compartments on, no infusion."""
     for i in range(problem.initial.shape[1]):
@@ -92,11 +101,11 @@ def begin(lane, l, system, problem, memory):
         set_rate(l, i, 0.0, memory)
         switch(l, i, True, memory)
     memory.w[DOSE + l] = 0.0
-    memory.w[GIVEN + l] = lane.base
-    lane.jumped = 1
+    memory.w[GIVEN + l] = memory.w[BASE + l]
+    memory.w[JUMPED + l] = 1.0
 
 
-@kernel
+@kernel(counted=False)
 def enter_subject(lane, l, subject, points, problem, memory):
     """Let a lane begin with a subject, at the first of the records."""
     table = problem.table
@@ -106,11 +115,11 @@ def enter_subject(lane, l, subject, points, problem, memory):
     lane.row, lane.last = problem.first[subject], problem.first[subject + 1]
     lane.point, lane.quiet = 0, -math.inf
     lane.now, lane.past = table[lane.row].time, 0.0
-    lane.base, lane.gone, lane.ahead = lane.now, 0.0, 0.0
-    lane.h, lane.first = 0.0, 0.0
+    memory.w[BASE + l], memory.w[GONE + l], memory.w[AHEAD + l] = lane.now, 0.0, 0.0
+    memory.w[NEXT + l], memory.w[FIRST + l] = 0.0, 0.0
     lane.pending, lane.shown = NOTHING, 0
     lane.system, lane.flowing = -1, -1
-    lane.steps, lane.strides, lane.stiff, lane.calmly = 0, 0, 0, 0
+    memory.w[STEPS + l], memory.w[STRIDES + l], lane.stiff, lane.calmly = 0.0, 0.0, 0, 0
     lane.stiff_at, lane.steady, lane.ended = math.nan, MOVING, SOLVED
     memory.held[l, 0] = 0
     for i in range(problem.initial.shape[1]):
@@ -119,7 +128,7 @@ def enter_subject(lane, l, subject, points, problem, memory):
     begin(lane, l, table[lane.row].own, problem, memory)
 
 
-@kernel
+@kernel(counted=False)
 def arrive_or_end(lane, l, problem, memory):
     """The soonest entry of the agenda happens."""
     w, table = memory.w, problem.table
@@ -134,17 +143,17 @@ def arrive_or_end(lane, l, problem, memory):
         else:
             w[START + q] += table[row].amount
         w[DOSE + l] = rate * table[row].duration if rate > 0.0 else table[row].amount
-        w[GIVEN + l] = lane.base
+        w[GIVEN + l] = memory.w[BASE + l]
     else:
         memory.running[l, target] -= 1
         w[INFLOW + q] -= rate
         if memory.running[l, target] == 0:
             # what flowed in has been taken back up to rounding: from here on exactly nothing does
             w[INFLOW + q] = 0.0
-    lane.jumped = 1
+    memory.w[JUMPED + l] = 1.0
 
 
-@kernel
+@kernel(counted=False)
 def enter_row(lane, l, problem, memory):
     """A record happens, but for its levels; how many infusions of a train run at it is the answer."""
     row = lane.row
@@ -156,20 +165,20 @@ def enter_row(lane, l, problem, memory):
         if one.evid == REPLACE:
             switch(l, one.target, True, memory)
             memory.w[START + q] = one.amount
-            lane.jumped = 1
+            memory.w[JUMPED + l] = 1.0
         if one.turn == 1:
             switch(l, one.target, True, memory)
-            lane.jumped = 1
+            memory.w[JUMPED + l] = 1.0
         if one.turn == -1:
             switch(l, one.target, False, memory)
             set_rate(l, one.target, 0.0, memory)
             memory.running[l, one.target] = 0
             memory.w[START + q] = 0.0
-            lane.jumped = 1
+            memory.w[JUMPED + l] = 1.0
     return running
 
 
-@kernel
+@kernel(counted=False)
 def last_calm(time, first, until):
     """Last point of a grid before ``until``, from ``first`` on."""
     low, high = first, time.shape[0]
@@ -182,7 +191,7 @@ def last_calm(time, first, until):
     return low
 
 
-@kernel
+@kernel(counted=False)
 def look_ahead(lane, l, problem, grid, memory):
     """Until when nothing but points of the grid comes, with room for rounding, and the last of these points."""
     until = math.inf
@@ -199,14 +208,16 @@ def look_ahead(lane, l, problem, grid, memory):
         lane.calm = last_calm(grid.time, lane.point, lane.quiet)
 
 
-@kernel
+@kernel(counted=False)
 def plan(lane, l, problem, grid, memory):
     """Settle what the lane goes to next, and how far it is."""
     k, table = lane.point, problem.table
     points = grid.time.shape[0]
     if k < points and grid.time[k] < lane.quiet:
         lane.pending, lane.goal = POINT, k
-        if lane.calm > k and lane.h * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
+        if lane.calm > k and memory.w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (
+            grid.time[lane.calm] - grid.time[k]
+        ):
             lane.goal = lane.calm
         lane.until, lane.delay = grid.time[lane.goal], 0.0
     else:
@@ -235,16 +246,17 @@ def plan(lane, l, problem, grid, memory):
     # behind the last record its own values hold
     stretch = table[lane.row].stretch if lane.row < lane.last else table[lane.last - 1].own
     stand(lane, l, stretch, problem, memory)
-    lane.ahead = (lane.until - lane.now) + (lane.delay - lane.past)
-    if lane.ahead > 0.0:
+    memory.w[OVER + l] = 1.0 if lane.goal > k else 0.0
+    memory.w[AHEAD + l] = (lane.until - lane.now) + (lane.delay - lane.past)
+    if memory.w[AHEAD + l] > 0.0:
         if lane.flowing != stretch:
-            lane.flowing, lane.jumped = stretch, 1
+            lane.flowing, memory.w[JUMPED + l] = stretch, 1.0
     else:
         # a hair before where the state stands: there is no way back
-        lane.ahead, lane.until, lane.delay = 0.0, lane.now, lane.past
+        memory.w[AHEAD + l], lane.until, lane.delay = 0.0, lane.now, lane.past
 
 
-@kernel
+@kernel(counted=False)
 def start_part(lane, l, problem, memory):
     """Go on to the next part of a train's way that has any length; False where there is none.
 
@@ -260,30 +272,30 @@ def start_part(lane, l, problem, memory):
         whole = math.floor(one.duration / tau * (1.0 + SAME))
         rest = one.duration - whole * tau
         first = min(rest if rest >= SAME * one.duration else 0.0, reach)
-    lane.ahead = 0.0
-    while lane.part < 2 and lane.ahead <= 0.0:
+    memory.w[AHEAD + l] = 0.0
+    while lane.part < 2 and memory.w[AHEAD + l] <= 0.0:
         if one.rate > 0.0:
             many = 1.0 if tau == 0.0 else whole + 1.0 - lane.part
             set_rate(l, one.target, many * one.rate, memory)
-        lane.ahead = first if lane.part == 0 else reach - first
+        memory.w[AHEAD + l] = first if lane.part == 0 else reach - first
         lane.part += 1
-    lane.jumped = 1
-    return lane.ahead > 0.0
+    memory.w[JUMPED + l] = 1.0
+    return memory.w[AHEAD + l] > 0.0
 
 
-@kernel
+@kernel(counted=False)
 def start_way(lane, l, base, problem, memory):
     """A dose of the train arrives at ``base``, and its way begins."""
     one = problem.table[lane.row]
     w = memory.w
-    lane.base, lane.gone, lane.part = base, 0.0, 0
+    memory.w[BASE + l], memory.w[GONE + l], lane.part = base, 0.0, 0
     w[GIVEN + l] = base
     w[DOSE + l] = one.rate * one.duration if one.rate > 0.0 else one.amount
     if one.rate <= 0.0:
         w[START + one.target * LANES + l] += one.amount
 
 
-@kernel
+@kernel(counted=False)
 def start_steady(lane, l, problem, memory):
     """Lay aside what is in the body, and begin to seek the steady state of the train of the lane's record."""
     w, one = memory.w, problem.table[lane.row]
@@ -299,7 +311,7 @@ def start_steady(lane, l, problem, memory):
         w[START + q] = own[GUESS, i]
     lane.steady, lane.periods, lane.known, lane.least = SEEKING, 0, -1, math.inf
     set_tolerance(lane, l, problem, memory)
-    lane.first, lane.h = 0.0, 0.0
+    memory.w[FIRST + l], memory.w[NEXT + l] = 0.0, 0.0
     tau = one.interval
     since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
     reach = HELD_FOR if tau == 0.0 else tau
@@ -307,7 +319,7 @@ def start_steady(lane, l, problem, memory):
     start_part(lane, l, problem, memory)
 
 
-@kernel
+@kernel(counted=False)
 def end_steady(lane, l, problem, memory):
     """The train replaces, or joins, what is in the body."""
     w, one = memory.w, problem.table[lane.row]
@@ -324,11 +336,11 @@ def end_steady(lane, l, problem, memory):
         w[INFLOW + one.target * LANES + l] += lane.running * one.rate
     lane.steady = MOVING
     set_tolerance(lane, l, problem, memory)
-    lane.first, lane.h = 0.0, 0.0
-    lane.base, lane.gone, lane.jumped = lane.now + lane.past, 0.0, 1
+    memory.w[FIRST + l], memory.w[NEXT + l] = 0.0, 0.0
+    memory.w[BASE + l], memory.w[GONE + l], memory.w[JUMPED + l] = lane.now + lane.past, 0.0, 1.0
 
 
-@kernel
+@kernel(counted=False)
 def go_on_steadily(lane, l, problem, memory):
     """A part of a train's way is done: what comes next? False where the steady state is there, or does not exist."""
     if start_part(lane, l, problem, memory):
@@ -371,7 +383,7 @@ def go_on_steadily(lane, l, problem, memory):
     return start_part(lane, l, problem, memory)
 
 
-@kernel
+@kernel(counted=False)
 def check_amounts(lane, l, problem, memory):
     """No amount may fall below zero by more than rounding."""
     for i in range(problem.initial.shape[1]):
@@ -382,7 +394,7 @@ def check_amounts(lane, l, problem, memory):
                 lane.ended = NEGATIVE
 
 
-@kernel
+@kernel(counted=False)
 def proceed(lane, l, problem, grid, memory):
     """Let a lane that stands at a stop do what is due: `GO`, `SHOW` or `DONE`."""
     table, points = problem.table, grid.time.shape[0]
@@ -398,10 +410,10 @@ def proceed(lane, l, problem, grid, memory):
             if lane.row >= lane.last and lane.point >= points:
                 return DONE
             plan(lane, l, problem, grid, memory)
-            if lane.ahead > 0.0:
+            if memory.w[AHEAD + l] > 0.0:
                 return GO
         lane.now, lane.past = lane.until, lane.delay
-        lane.base, lane.gone = lane.now + lane.past, 0.0
+        memory.w[BASE + l], memory.w[GONE + l] = lane.now + lane.past, 0.0
         if lane.pending == ENTRY:
             arrive_or_end(lane, l, problem, memory)
             lane.pending = NOTHING
@@ -418,7 +430,7 @@ def proceed(lane, l, problem, grid, memory):
             lane.running = enter_row(lane, l, problem, memory)
             if one.steady > 0:
                 start_steady(lane, l, problem, memory)
-                if lane.ahead > 0.0:
+                if memory.w[AHEAD + l] > 0.0:
                     return GO
             else:
                 lane.row += 1

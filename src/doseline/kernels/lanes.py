@@ -37,8 +37,15 @@ DRIFT, INVERSE = BLOCK * 35, BLOCK * 36
 # what is shown
 SHOWN = BLOCK * 37
 # single rows: time of the right-hand side, time at the start of the step, time of the last dose, its amount, length of
-# the step [h], error of the step, by what the step may grow, one more
-TIME, SINCE, GIVEN, DOSE, STEP, MISS, GROWTH, SUM = (BLOCK * 38 + 16 * k for k in range(8))
+# the step [h], error of the step, by what the step may grow, two more
+TIME, SINCE, GIVEN, DOSE, STEP, MISS, GROWTH, SUM, SUM_TOO = (BLOCK * 38 + 16 * k for k in range(9))
+# and of the way of each lane: 1 where it has a subject; time of the last stop, gone since then, still to go [h]; length
+# of the next step, and of the first one after a jump [h]; 1 where the state, or what moves it, has just jumped; 1 where
+# points of the grid lie on the way; steps tried, and taken since the last stop; the step that is about to be set
+ALIVE, BASE, GONE, AHEAD, NEXT, FIRST, JUMPED, OVER, STEPS, STRIDES, WANTED = (
+    BLOCK * 38 + 16 * k for k in range(9, 20)
+)
+WAY = (BLOCK * 38, BLOCK * 38 + 16 * 20)
 # values that do not move, of the system that each lane stands on; then the Jacobian, row after row
 CONSTANT = BLOCK * 39
 JACOBIAN = CONSTANT + LANES * MOST_CONSTANTS + 48
@@ -66,20 +73,12 @@ LANE = np.dtype(
         ("past", "f8"),
         ("until", "f8"),  # where it goes, a pair too
         ("delay", "f8"),
-        ("base", "f8"),  # time of the last stop [h]; since then; still to go
-        ("gone", "f8"),
-        ("ahead", "f8"),
-        ("h", "f8"),  # length of the next step [h]; 0: not known; the same for the first one after a dose
-        ("first", "f8"),
-        ("jumped", "i4"),  # has the state, or what moves it, just changed at once?
         ("pending", "i4"),  # what happens at the stop
         ("shown", "i4"),  # are its levels written?
         ("column", "i8"),  # where to
         ("line", "i8"),
         ("system", "i8"),  # whose constants the lane has
         ("flowing", "i8"),  # whose constants the last step had
-        ("steps", "i8"),  # steps tried; accepted since the last stop
-        ("strides", "i8"),
         ("stiff", "i4"),  # steps that looked stiff, and not, one after another
         ("calmly", "i4"),
         ("stiff_at", "f8"),  # when stiffness was noticed [h]

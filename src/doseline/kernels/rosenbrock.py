@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from doseline.kernels import methods
 from doseline.kernels.kernel import kernel, written_kernel
 from doseline.kernels.lanes import (
+    ABSOLUTE,
     DENSE,
     DRIFT,
     END,
@@ -20,6 +23,7 @@ from doseline.kernels.lanes import (
     LANES,
     LENGTH,
     RATE,
+    RELATIVE,
     SINCE,
     STAGES,
     START,
@@ -30,17 +34,24 @@ from doseline.kernels.lanes import (
 from doseline.kernels.runge_kutta import FIFTH_ROOT, ending, weighted
 
 
-@kernel
-def factor(matrix, order):
-    """Lower and upper factors of a matrix (n, n) in its place, and the order of its rows."""
+@kernel(counted=False)
+def factor(matrix, order, scale):
+    """Lower and upper factors of a matrix (n, n) in its place, and the order of its rows.
+
+    A pivot is the largest of its column once each row is divided by its ``scale``, which is put in order too. States
+    have units of their own: a row in cells for each litre beside one in mg would always be taken for the larger, and
+    its rounding would drown the other's tolerance.
+    """
     n = matrix.shape[0]
     for k in range(n):
-        best, most = k, abs(matrix[k, k])
+        best, most = k, abs(matrix[k, k]) / scale[k]
         for i in range(k + 1, n):
-            if abs(matrix[i, k]) > most:
-                best, most = i, abs(matrix[i, k])
+            size = abs(matrix[i, k]) / scale[i]
+            if size > most:
+                best, most = i, size
         order[k] = best
         if best != k:
+            scale[k], scale[best] = scale[best], scale[k]
             for j in range(n):
                 matrix[k, j], matrix[best, j] = matrix[best, j], matrix[k, j]
         # what follows is no number then, and the step fails
@@ -54,7 +65,7 @@ def factor(matrix, order):
                     matrix[i, j] -= share * matrix[k, j]
 
 
-@kernel
+@kernel(counted=False)
 def solve_lane(w, block, lane, matrix, order, vector):
     """Solve for one lane: the right-hand side is in ``RATE``, the answer goes to ``block``."""
     n = matrix.shape[0]
@@ -78,9 +89,9 @@ def solve_lane(w, block, lane, matrix, order, vector):
         w[block + i * LANES + lane] = vector[i]
 
 
-@kernel
-def factor_lanes(w, n, factors, orders):
-    """Factor ``I / (gamma h) - J`` for every lane that has a step to take."""
+@kernel(counted=False)
+def factor_lanes(w, n, factors, orders, scale):
+    """Factor ``I / (gamma h) - J`` for every lane that has a step to take; ``scale`` (n,) is room to work in."""
     for lane in range(LANES):
         if w[STEP + lane] > 0.0:
             own = factors[lane]
@@ -88,10 +99,12 @@ def factor_lanes(w, n, factors, orders):
                 for j in range(n):
                     own[i, j] = -w[JACOBIAN + (i * n + j) * LANES + lane]
                 own[i, i] += 1.0 / (methods.RODAS5P_GAMMA * w[STEP + lane])
-            factor(own, orders[lane])
+                q = i * LANES + lane
+                scale[i] = w[ABSOLUTE + q] + w[RELATIVE + q] * abs(w[START + q])
+            factor(own, orders[lane], scale)
 
 
-@kernel
+@kernel(counted=False)
 def solve_lanes(w, n, block, factors, orders, vector):
     """Solve for every lane that has a step to take."""
     for lane in range(LANES):
@@ -111,7 +124,7 @@ def _rodas5p() -> str:
     for l in range(timed):
         w[{TIME} + l] = w[{SINCE} + l]
     jacobian(w)
-    factor_lanes(w, n, factors, orders)
+    factor_lanes(w, n, factors, orders, vector)
     rhs(w)"""
     for s in range(8):
         if s:
@@ -157,6 +170,7 @@ def _rodas5p_dense() -> str:
 
 _KNOWN = {
     "math": math,
+    "np": np,
     "factor_lanes": factor_lanes,
     "solve_lanes": solve_lanes,
     "__name__": __name__,

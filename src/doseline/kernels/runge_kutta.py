@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from doseline.kernels import methods
 from doseline.kernels.kernel import kernel, written_kernel
 from doseline.kernels.lanes import (
@@ -34,10 +36,13 @@ from doseline.kernels.lanes import (
     STATE,
     STEP,
     SUM,
+    SUM_TOO,
     TIME,
 )
 
 SAFETY = 0.9
+TINY = 1e-300
+"""Keeps a quotient of errors from 0 / 0, where there is no error at all."""
 LEAST_GROWTH, MOST_GROWTH = 0.2, 10.0
 """By what a step may change."""
 
@@ -80,9 +85,17 @@ def ending(stage: str, end: str, errors: dict[int, str], *, miss: str, root: str
     wrong = "".join(
         f"\n        e = scale * ({code})\n        w[{block} + q] = e * e" for block, code in errors.items()
     )
-    # running sums: behind the loop the last row holds the sum of all
-    sums = "".join(f"\n        w[{block + LANES} + q] += w[{block} + q]" for block in errors)
-    names = "".join(f"\n        {'ab'[at]} = w[{block} + m + l]" for at, block in enumerate(errors))
+    # counted without a sign: an index that may be negative costs more than the sum
+    sums = "".join(
+        f"""
+        total = w[{block} + l]
+        q = np.uint64(l)
+        for i in range(np.uint64(1), np.uint64(n)):
+            q += np.uint64({LANES})
+            total += w[np.uint64({block}) + q]
+        w[{(SUM, SUM_TOO)[at]} + l] = total"""
+        for at, block in enumerate(errors)
+    )
     return f"""
     for q in range(m):
         k = {stage}{kept}
@@ -90,9 +103,9 @@ def ending(stage: str, end: str, errors: dict[int, str], *, miss: str, root: str
         end = {end}
         w[{END} + q] = end
         scale = 1.0 / (w[{ABSOLUTE} + q] + w[{RELATIVE} + q] * max(abs(y), abs(end))){wrong}
-    m -= {LANES}
-    for q in range(m):{sums}
-    for l in range(wide):{names}
+    for l in range(wide):{sums}
+    for l in range(wide):
+        a, b = w[{SUM} + l], w[{SUM_TOO} + l]
         miss = {miss}
         w[{MISS} + l] = miss
         w[{GROWTH} + l] = {SAFETY} / {root}
@@ -123,7 +136,7 @@ def _dop853() -> str:
         body += _stage(s, a[s][:s], c[s])
     errors = {ERROR: methods.DOP853_E5[:12], ERROR_TOO: methods.DOP853_E3[:12]}
     # Hairer's estimate: the fifth-order one, damped by the third
-    miss = "(a / math.sqrt((a + 0.01 * b) * n) if a > 0.0 or a != a else 0.0)"
+    miss = f"a / math.sqrt((a + 0.01 * b) * n + {TINY!r})"
     return body + _explicit_ending(11, methods.DOP853_B, errors, miss=miss, root=EIGHTH_ROOT)
 
 
@@ -136,7 +149,7 @@ def _tsit5() -> str:
     return body + _explicit_ending(6, a[6][:6], errors, miss="math.sqrt(a / n)", root=FIFTH_ROOT)
 
 
-_KNOWN = {"math": math, "__name__": __name__}
+_KNOWN = {"math": math, "np": np, "__name__": __name__}
 dop853 = written_kernel(_dop853(), "dop853", dict(_KNOWN), file=__file__)
 tsit5 = written_kernel(_tsit5(), "tsit5", dict(_KNOWN), file=__file__)
 
@@ -188,7 +201,7 @@ dop853_dense = written_kernel(_dop853_dense(), "dop853_dense", dict(_KNOWN), fil
 tsit5_dense = written_kernel(_tsit5_dense(), "tsit5_dense", dict(_KNOWN), file=__file__)
 
 
-@kernel
+@kernel(counted=False)
 def between(w, n, lane, theta):
     """State of one lane at a fraction ``theta`` of the step, from the polynomial in ``DENSE``."""
     rest = 1.0 - theta
@@ -219,7 +232,7 @@ def _stretch(method: str, a: Sequence[Sequence[float]], stage: int, last: int | 
 """
 
 
-@kernel
+@kernel(counted=False)
 def compare(w, n, stage):
     """The step times the largest eigenvalue, roughly: how rates differ by how states differ (Hairer). Into ``SUM``."""
     for lane in range(LANES):

@@ -165,11 +165,10 @@ class Model(Entry):
         ----------
         name, title, version : str   Other first lines.
         source : dict or str         Its keys, or the citation.
-        covariates, parameters, individual, compartments, variables, flows, rates, initial, routes, formulations,
-        outputs : dict
-            Entries as a file has them; None takes an entry out. There are short forms: a parameter "7.5 L/h", a
-            compartment by its unit "mg/L", an output ("central / V", "mg/L"), a route by the compartment that doses
-            enter. Entries of another model can be given as they are.
+        parameters, compartments, variables, flows, ... : dict
+            Entries of any section as a file has them; None takes an entry out. There are short forms: a parameter
+            "7.5 L/h", a compartment by its unit "mg/L", an output ("central / V", "mg/L"), a route by the compartment
+            that doses enter. Entries of another model can be given as they are.
 
         Raises
         ------
