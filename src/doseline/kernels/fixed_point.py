@@ -57,6 +57,20 @@ def residual_of(own, mapped, first, rtol, atol):
 
 
 @kernel(counted=False)
+def balanced(own, mapped, guard, rtol, given):
+    """Does what leaves in a period balance what is ``given``, as far as the tolerance can tell?
+
+    Where more is given than can leave, amounts grow until what a period adds is less than any tolerance of them; that
+    is no steady state.
+    """
+    most = given * min(max(100.0 * rtol, 1e-3), 0.1)
+    even = True
+    for i in range(mapped.shape[0]):
+        even = even and (not guard[i] or abs(mapped[i] - own[GUESS, i]) <= most)
+    return even or given <= 0.0
+
+
+@kernel(counted=False)
 def next_guess(own, known, mapped, guard):
     """Write the next guess into the row ``GUESS``; how many differences are known then is the answer.
 

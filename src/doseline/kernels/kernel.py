@@ -101,12 +101,17 @@ def model_kernel(source: str, name: str) -> Any:
     that of the kernels, under a file of the source text.
     """
     known: dict[str, Any] = {"math": math, "power": power, "__name__": __name__}
-    file = _FOLDER / "models" / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.py"
+    digest = hashlib.sha256(source.encode()).hexdigest()[:32]
+    file = _FOLDER / "models" / f"{digest}.py"
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
     kept = _KEPT and _write_once(file, source)
     exec(compile(source, str(file), "exec"), known)
+    # symbols of machine code are called after the function and its number in the process that compiled it: two of one
+    # name, compiled by two processes, would be taken for each other in a third that loads both
+    function = known[name]
+    function.__name__ = function.__qualname__ = f"{name}_{digest}"
     with _kept_in(_FOLDER):
-        return numba.njit("void(float64[::1])", **options, cache=kept)(known[name])
+        return numba.njit("void(float64[::1])", **options, cache=kept)(function)
 
 
 def _write_once(file: Path, text: str) -> bool:

@@ -18,7 +18,7 @@ from doseline.kernels.agenda import (
     since_last,
     take_off,
 )
-from doseline.kernels.fixed_point import BEST, GUESS, next_guess, residual_of
+from doseline.kernels.fixed_point import BEST, GUESS, balanced, next_guess, residual_of
 from doseline.kernels.kernel import kernel
 from doseline.kernels.lanes import (
     ABSOLUTE,
@@ -355,10 +355,11 @@ def go_on_steadily(lane, l, problem, memory):
     miss, plain = residual_of(own, mapped, lane.periods == 0, problem.rtol, problem.atol)
     lane.periods += 1
     tau = problem.table[lane.row].interval
+    given = problem.table[lane.row].rate * HELD_FOR if tau == 0.0 else w[DOSE + l]
     since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
     now = lane.now + lane.past
     better = plain <= lane.least
-    if miss <= CLOSER and (better or plain <= 1.0):
+    if miss <= CLOSER and balanced(own, mapped, problem.guard, problem.rtol, given):
         lane.steady = ENDING
         if tau == 0.0:
             set_rate(l, problem.table[lane.row].target, 0.0, memory)
