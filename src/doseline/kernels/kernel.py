@@ -101,12 +101,17 @@ def model_kernel(source: str, name: str) -> Any:
     that of the kernels, under a file of the source text.
     """
     known: dict[str, Any] = {"math": math, "power": power, "__name__": __name__}
-    file = _FOLDER / "models" / f"{hashlib.sha256(source.encode()).hexdigest()[:32]}.py"
+    digest = hashlib.sha256(source.encode()).hexdigest()[:32]
+    # numba calls code by a name that is unique in the process that compiled it, and loads code of other processes: two
+    # models of one name would be taken for one another
+    own = f"{name}_{digest}"
+    source = source.replace(f"def {name}(", f"def {own}(", 1)
+    file = _FOLDER / "models" / f"{digest}.py"
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
     kept = _KEPT and _write_once(file, source)
     exec(compile(source, str(file), "exec"), known)
     with _kept_in(_FOLDER):
-        return numba.njit("void(float64[::1])", **options, cache=kept)(known[name])
+        return numba.njit("void(float64[::1])", **options, cache=kept)(known[own])
 
 
 def _write_once(file: Path, text: str) -> bool:
