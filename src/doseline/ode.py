@@ -74,12 +74,12 @@ def solve_courses(
         table, first, entries = _rows_of(schedules[position], span)
         part = Ended(*(each[position, span] for each in ended))
         job.solve(table, first, entries, levels[position], begin, part)
+        found = levels[position][:, span]
+        lost = ~np.isfinite(found).all(axis=(0, 2))
+        part.status[lost & (part.status == Status.OK)] = Status.NOT_FINITE
+        found[:, part.status != Status.OK] = np.nan
 
     in_threads(work, [(p, b) for p in range(len(schedules)) for b in range(0, subjects, width)], threads)
-    for position in range(len(schedules)):
-        lost = ~np.isfinite(levels[position]).all(axis=(0, 2))
-        ended.status[position][lost & (ended.status[position] == Status.OK)] = Status.NOT_FINITE
-        levels[position][:, ended.status[position] != Status.OK] = np.nan
     return levels, ended
 
 
