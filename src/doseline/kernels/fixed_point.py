@@ -18,6 +18,8 @@ GUESS, OLD_MAPPED, OLD_RESIDUAL, SCALE = 0, 1, 2, 3
 MAPPED, RESIDUAL, BASIS = 4, 4 + DEEPEST, 4 + 2 * DEEPEST
 ROWS = 4 + 3 * DEEPEST
 """Rows of one lane's history: differences of what was mapped and of residuals, and the latter made orthogonal."""
+DIGITS = 4e-15
+"""What a period adds cannot be told more exactly than this part of what there is."""
 DEPENDENT = 1e-10
 """A difference of which no more than this is left beside the others says nothing new."""
 
@@ -44,13 +46,14 @@ def residual_of(own, mapped, rtol, atol):
 def balanced(own, mapped, guard, rtol, given):
     """Does what leaves in a period balance what is ``given``, as far as the tolerance can tell?
 
-    Where more is given than can leave, amounts grow until what a period adds is less than any tolerance of them; that
-    is no steady state.
+    Where more is given than can leave, guesses grow until what a period adds is less than any tolerance of them, or
+    than their last digit; that is no steady state.
     """
-    most = given * min(max(100.0 * rtol, 1e-3), 0.1)
+    most = given * min(max(10.0 * rtol, 1e-3), 0.1)
     even = True
     for i in range(mapped.shape[0]):
-        even = even and (not guard[i] or abs(mapped[i] - own[GUESS, i]) <= most)
+        if guard[i]:
+            even = even and abs(mapped[i] - own[GUESS, i]) + DIGITS * abs(mapped[i]) <= most
     return even or given <= 0.0
 
 
