@@ -64,7 +64,8 @@ def _where(model: Model, ended: Ended | None, row: tuple[int, ...]) -> str:
 
 def _one_of(value: float | np.ndarray, at: int) -> float:
     """A value for each, or one for all."""
-    return float(value[at] if isinstance(value, np.ndarray) and value.size > 1 else value)
+    every = np.ravel(value)
+    return float(every[at] if every.size > 1 else every[0])
 
 
 def too_large(combinations: int, outputs: int, *others: tuple[int, str]) -> InputError:
