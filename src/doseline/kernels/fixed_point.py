@@ -14,10 +14,14 @@ from doseline.kernels.kernel import kernel
 
 DEEPEST = 12
 """Differences that are remembered."""
-GUESS, OLD_MAPPED, OLD_RESIDUAL, SCALE = 0, 1, 2, 3
-MAPPED, RESIDUAL, BASIS = 4, 4 + DEEPEST, 4 + 2 * DEEPEST
-ROWS = 4 + 3 * DEEPEST
-"""Rows of one lane's history: differences of what was mapped and of residuals, and the latter made orthogonal."""
+GUESS, OLD_MAPPED, OLD_RESIDUAL, SCALE, REFERENCE, BEST = range(6)
+MAPPED, RESIDUAL, BASIS = 6, 6 + DEEPEST, 6 + 2 * DEEPEST
+ROWS = 6 + 3 * DEEPEST
+"""Rows of one lane's history: the guess; of the one before what it was mapped to and its residual; one over tolerances;
+amounts that the first period leaves behind; what the best guess was mapped to; differences of what was mapped and of
+residuals, and the latter made orthogonal."""
+FARTHEST = 1e6
+"""More than this times what a period leaves behind is no steady state: changes would drown in its rounding."""
 DEPENDENT = 1e-10
 """A difference of which no more than this is left beside the others says nothing new."""
 
@@ -28,16 +32,42 @@ def blank_history(lanes, n):
 
 
 @kernel(counted=False)
-def residual_of(own, mapped, rtol, atol):
-    """Largest residual of the guess, in units of the tolerance; the scales are kept in the row ``SCALE``."""
-    most = 0.0
+def residual_of(own, mapped, first, rtol, atol):
+    """Largest residual of the guess, in tolerances of what it is mapped to, and of what the first period left behind.
+
+    By the first one a guess is judged good enough, by the second one better than another: where amounts are absurdly
+    large, any change is small beside them.
+    """
+    most, plain, largest = 0.0, 0.0, 0.0
+    for i in range(mapped.shape[0]):
+        if first:
+            own[REFERENCE, i] = abs(mapped[i])
+        largest = max(largest, own[REFERENCE, i] + atol[i] / rtol)
     for i in range(mapped.shape[0]):
         scale = atol[i] + rtol * abs(mapped[i])
         own[SCALE, i] = 1.0 / scale
-        miss = abs(mapped[i] - own[GUESS, i]) / scale
+        miss = abs(mapped[i] - own[GUESS, i])
         # false for NaN, which must not count as settled
-        most = miss if not miss <= most else most
-    return most
+        most = miss / scale if not miss / scale <= most else most
+        fixed = atol[i] + rtol * own[REFERENCE, i]
+        plain = miss / fixed if not miss / fixed <= plain else plain
+        if abs(mapped[i]) > FARTHEST * largest:
+            most, plain = math.inf, math.inf
+    return most, plain
+
+
+@kernel(counted=False)
+def balanced(own, mapped, guard, rtol, given):
+    """Does what leaves in a period balance what is ``given``, as far as the tolerance can tell?
+
+    Where more is given than can leave, amounts grow until what a period adds is less than any tolerance of them; that
+    is no steady state.
+    """
+    most = given * min(max(100.0 * rtol, 1e-3), 0.1)
+    even = True
+    for i in range(mapped.shape[0]):
+        even = even and (not guard[i] or abs(mapped[i] - own[GUESS, i]) <= most)
+    return even or given <= 0.0
 
 
 @kernel(counted=False)
