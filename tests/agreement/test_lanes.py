@@ -68,10 +68,15 @@ CLOCKED = read_model(
     + "".join(
         PARAMETER.format(*each)
         for each in [
-            ("K", 0.3, "1/h"), ("DAY", 0.26, "1/h"), ("SIZE", 120.0, "mg"), ("KIN", 4.0, "1/h"),
-            ("KOUT", 0.2, "1/h"), ("HOUR", 1.0, "h"), ("MG", 1.0, "mg"),
+            ("K", 0.3, "1/h"),
+            ("DAY", 0.26, "1/h"),
+            ("SIZE", 120.0, "mg"),
+            ("KIN", 4.0, "1/h"),
+            ("KOUT", 0.2, "1/h"),
+            ("HOUR", 1.0, "h"),
+            ("MG", 1.0, "mg"),
         ]
-    )  # fmt: skip
+    )
     + """[compartments]
 gut = { unit = "mg", label = "x" }
 body = { unit = "mg", label = "x" }
