@@ -25,6 +25,18 @@ _SIGNS = {relation: sign for sign, relation in _RELATIONS.items()}
 _ZERO, _ONE = Number(0.0), Number(1.0)
 
 
+class _Power(sympy.Function):
+    """A power whose exponent stays together: sympy's n * x**n / x has no value at zero, n * x**(n - 1) has."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        base, exponent = self.args
+        if argindex == 1:
+            return exponent * _Power(base, exponent - 1)
+        return sympy.log(base) * self
+
+
 def derivatives(
     definitions: Mapping[str, Node], equations: Sequence[Node], states: Sequence[str]
 ) -> dict[tuple[int, str], Node]:
@@ -60,8 +72,7 @@ def _derivative(node: Node, name: str) -> Node:
     """Derivative of a formula by one of its names, as if all others stood still."""
     if isinstance(node, Name):
         return _ONE
-    # a power keeps its exponent together: x**n / x has no value at zero, x**(n - 1) has
-    return _from_sympy(sympy.powsimp(sympy.diff(_to_sympy(node), sympy.Symbol(name)), combine="exp"))
+    return _from_sympy(sympy.diff(_to_sympy(node), sympy.Symbol(name)))
 
 
 def _to_sympy(node: Node) -> Any:
@@ -82,7 +93,7 @@ def _to_sympy(node: Node) -> Any:
         case "/":
             return args[0] / args[1]
         case "**":
-            return args[0] ** args[1]
+            return args[0] ** args[1] if args[1].is_Integer else _Power(*args)
         case "min" | "max":
             relation = sympy.Le if node.rule == "min" else sympy.Ge
             return reduce(lambda a, b: sympy.Piecewise((a, relation(a, b)), (b, True)), args)
@@ -123,6 +134,8 @@ def _from_sympy(found: Any) -> Node:
             reversed(parts),
             _from_sympy(last.expr),
         )
+    if isinstance(found, _Power):
+        return Apply("**", (_from_sympy(found.args[0]), _from_sympy(found.args[1])))
     name = {sympy.exp: "exp", sympy.log: "log"}[found.func]
     return Apply(name, (_from_sympy(found.args[0]),))
 

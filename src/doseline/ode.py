@@ -75,13 +75,16 @@ def solve_courses(
         table, first, entries = _rows_of(schedules[position], span)
         part = Ended(*(each[position, span] for each in ended))
         job.solve(table, first, entries, levels[position], begin, part)
+        found = levels[position][:, span]
+        if not np.isfinite(found).all():
+            whose, column, output = _not_finite(found)
+            _tell_lost(part, whose, times[column], output)
+            found[:, part.status != Status.OK] = np.nan
 
     in_threads(work, [(p, b) for p in range(len(schedules)) for b in range(0, subjects, width)], threads)
     for position in range(len(schedules)):
-        part = Ended(*(each[position] for each in ended))
-        whose, column, output = _not_finite(levels[position])
-        _tell_lost(part, whose, times[column], output)
-        levels[position][:, part.status != Status.OK] = np.nan
+        # those that were not begun have nothing yet
+        levels[position][:, ended.status[position] != Status.OK] = np.nan
     return levels, ended
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 import doseline as dl
 from doseline import plot
-from doseline.dataset import COORDINATES, DIMENSIONS, SCHEMA, VARIABLES
+from doseline.dataset import COORDINATES, DIMENSIONS, SCHEMA, STEPPED, VARIABLES
 from doseline.errors import InputError
 
 ISO = "isotretinoin"
@@ -90,7 +90,7 @@ def test_every_variable_and_coordinate_has_a_unit(swept):
     assert units == {
         "plasma": "ng/mL",
         "oxo": "ng/mL",
-        **{name: row.units for name, row in VARIABLES.items() if name not in SOLVED},
+        **{name: row.units for name, row in VARIABLES.items() if name not in STEPPED},
         **{name: row.units for name, row in COORDINATES.items()},
         "WT": "kg",
         "AGE": "year",
@@ -225,7 +225,6 @@ def test_replay_of_something_else(spoil, message, swept):
 
 
 MM = "michaelis-menten"
-SOLVED = ("method", "stiff_since", "steps")
 TABLE = {
     "ID": [1, 1, 1, 2, 2], "TIME": [0, 6, 30, 0, 6], "AMT": [500, 0, 0, 250, 0], "EVID": [1, 0, 0, 1, 0],
     "CMT": [1, 0, 0, 2, 0], "ADDL": [1, 0, 0, 0, 0], "II": [12, 0, 0, 0, 0],
@@ -266,7 +265,7 @@ def solved(request):
 
 
 def test_how_equations_were_solved_stands_beside_the_status(solved):
-    for name in SOLVED:
+    for name in STEPPED:
         assert solved[name].dims == solved["status"].dims
         assert solved[name].attrs["units"] == VARIABLES[name].units
         assert solved[name].attrs["long_name"] == VARIABLES[name].label

@@ -335,3 +335,10 @@ def test_raise_names_five_subjects_at_most(fragile):
         levels(model=fragile, people={"X": [0.0] * 100})
     assert str(caught.value).startswith("simulate: 100 of 100 rows")
     assert str(caught.value).count("subject ") == 5
+
+
+def test_raise_tells_of_one_subject_alone(fragile):
+    with pytest.raises(
+        SolveError, match=r"1 of 1 rows .*\n  subject 1, regimen '.*': X 0, K 0\.1 1/h, V 10 L\n"
+    ):
+        levels(model=fragile, people={"X": [0.0]})

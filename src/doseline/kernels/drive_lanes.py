@@ -175,7 +175,7 @@ def glide(lane, l, grid, w):
                 if w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
                     lane.goal = lane.calm
                 w[OVER + l] = 1.0 if lane.goal > k else 0.0
-                lane.until = grid.time[lane.goal]
+                lane.until, lane.delay = grid.time[lane.goal], 0.0
                 w[AHEAD + l] = (lane.until - lane.now) - lane.past
                 gliding = True
         else:

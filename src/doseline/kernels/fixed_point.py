@@ -14,10 +14,12 @@ from doseline.kernels.kernel import kernel
 
 DEEPEST = 12
 """Differences that are remembered."""
-GUESS, OLD_MAPPED, OLD_RESIDUAL, SCALE = 0, 1, 2, 3
-MAPPED, RESIDUAL, BASIS = 4, 4 + DEEPEST, 4 + 2 * DEEPEST
-ROWS = 4 + 3 * DEEPEST
-"""Rows of one lane's history: differences of what was mapped and of residuals, and the latter made orthogonal."""
+GUESS, OLD_MAPPED, OLD_RESIDUAL, SCALE, REFERENCE, BEST = range(6)
+MAPPED, RESIDUAL, BASIS = 6, 6 + DEEPEST, 6 + 2 * DEEPEST
+ROWS = 6 + 3 * DEEPEST
+"""Rows of one lane's history: the guess; of the one before what it was mapped to and its residual; one over tolerances;
+amounts that the first period leaves behind; what the best guess was mapped to; differences of what was mapped and of
+residuals, and the latter made orthogonal."""
 DIGITS = 4e-15
 """What a period adds cannot be told more exactly than this part of what there is."""
 DEPENDENT = 1e-10
@@ -30,16 +32,24 @@ def blank_history(lanes, n):
 
 
 @kernel(counted=False)
-def residual_of(own, mapped, rtol, atol):
-    """Largest residual of the guess, in units of the tolerance; the scales are kept in the row ``SCALE``."""
-    most = 0.0
+def residual_of(own, mapped, first, rtol, atol):
+    """Largest residual of the guess, in tolerances of what it is mapped to, and of what the first period left behind.
+
+    By the first one a guess is judged good enough, by the second one better than another: where amounts are absurdly
+    large, any change is small beside them.
+    """
+    most, plain = 0.0, 0.0
     for i in range(mapped.shape[0]):
+        if first:
+            own[REFERENCE, i] = abs(mapped[i])
         scale = atol[i] + rtol * abs(mapped[i])
         own[SCALE, i] = 1.0 / scale
-        miss = abs(mapped[i] - own[GUESS, i]) / scale
+        miss = abs(mapped[i] - own[GUESS, i])
         # false for NaN, which must not count as settled
-        most = miss if not miss <= most else most
-    return most
+        most = miss / scale if not miss / scale <= most else most
+        fixed = atol[i] + rtol * own[REFERENCE, i]
+        plain = miss / fixed if not miss / fixed <= plain else plain
+    return most, plain
 
 
 @kernel(counted=False)
@@ -114,3 +124,12 @@ def next_guess(own, known, mapped, guard):
         if guard[i]:
             own[GUESS, i] = max(own[GUESS, i], 0.0)
     return known
+
+
+@kernel(counted=False)
+def correction(own, mapped):
+    """How far the next guess is from what the last one was mapped to, in tolerances: the error that is left."""
+    most = 0.0
+    for i in range(mapped.shape[0]):
+        most = max(most, abs(own[GUESS, i] - mapped[i]) * own[SCALE, i])
+    return most

@@ -102,16 +102,16 @@ def model_kernel(source: str, name: str) -> Any:
     """
     known: dict[str, Any] = {"math": math, "power": power, "__name__": __name__}
     digest = hashlib.sha256(source.encode()).hexdigest()[:32]
+    # numba calls code by a name that is unique in the process that compiled it, and loads code of other processes: two
+    # models of one name would be taken for one another
+    own = f"{name}_{digest}"
+    source = source.replace(f"def {name}(", f"def {own}(", 1)
     file = _FOLDER / "models" / f"{digest}.py"
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
     kept = _KEPT and _write_once(file, source)
     exec(compile(source, str(file), "exec"), known)
-    # symbols of machine code are called after the function and its number in the process that compiled it: two of one
-    # name, compiled by two processes, would be taken for each other in a third that loads both
-    function = known[name]
-    function.__name__ = function.__qualname__ = f"{name}_{digest}"
     with _kept_in(_FOLDER):
-        return numba.njit("void(float64[::1])", **options, cache=kept)(function)
+        return numba.njit("void(float64[::1])", **options, cache=kept)(known[own])
 
 
 def _write_once(file: Path, text: str) -> bool:
