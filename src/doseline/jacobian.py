@@ -26,7 +26,7 @@ _ZERO, _ONE = Number(0.0), Number(1.0)
 
 
 class _Power(sympy.Function):
-    """A power whose exponent stays together: n * x**n / x, as sympy has it, has no value at zero; n * x**(n - 1) has."""
+    """A power whose exponent stays together: sympy's n * x**n / x has no value at zero, n * x**(n - 1) has."""
 
     nargs = 2
 

@@ -93,8 +93,8 @@ def solve_lane(w, block, lane, matrix, order, vector):
 def factor_lanes(w, n, factors, orders, scale):
     """Factor ``I / (gamma h) - J`` for every lane that has a step to take; ``scale`` (n,) is room to work in.
 
-    A derivative without a value, as that of ``tad ** 0.5`` at the very time of a dose, counts as 0 there: the estimate of
-    the error then makes the step a short one, where no step at all could be taken.
+    A derivative without a value, as that of ``tad ** 0.5`` at the very time of a dose, counts as 0 there: the estimate
+    of the error then makes the step a short one, where no step at all could be taken.
     """
     for lane in range(LANES):
         if w[STEP + lane] > 0.0:
