@@ -75,6 +75,7 @@ from doseline.kernels.runge_kutta import (
     dop853,
     dop853_dense,
     dop853_stretch,
+    refuse_dense,
     tsit5,
     tsit5_dense,
     tsit5_stretch,
@@ -400,6 +401,7 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
             if over > 0:
                 if method == DOP853:
                     dop853_dense(rhs, w, n, timed)
+                    refuse_dense(w, n, wide)
                 elif method == TSIT5:
                     tsit5_dense(rhs, w, n)
                 else:
