@@ -74,6 +74,7 @@ from doseline.kernels.runge_kutta import (
     dop853,
     dop853_dense,
     dop853_stretch,
+    refuse_dense,
     tsit5,
     tsit5_dense,
     tsit5_stretch,
@@ -387,14 +388,7 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                 watched += 1 if w[STRIDES + l] >= WATCHED_FROM else 0
                 over += 1 if w[OVER + l] > 0.0 else 0
                 worn += 1 if w[STEPS + l] >= most else 0
-            if over > 0:
-                if method == DOP853:
-                    dop853_dense(rhs, w, n, timed)
-                elif method == TSIT5:
-                    tsit5_dense(rhs, w, n)
-                else:
-                    rodas5p_dense(w, n)
-                read_off(show, n, grid, out, w, lanes)
+            # first of all: the clock still stands at the end of the step, where dense output would turn it back
             if watched > 0 and watchful:
                 if method == DOP853:
                     dop853_stretch(rhs, w, n)
@@ -403,6 +397,15 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                 for l in range(LANES):
                     if w[ALIVE + l] > 0.0 and w[MISS + l] <= 1.0 and w[STRIDES + l] >= WATCHED_FROM:
                         look_for_stiffness(lanes[l], l, method, w)
+            if over > 0:
+                if method == DOP853:
+                    dop853_dense(rhs, w, n, timed)
+                    refuse_dense(w, n, wide)
+                elif method == TSIT5:
+                    tsit5_dense(rhs, w, n)
+                else:
+                    rodas5p_dense(w, n)
+                read_off(show, n, grid, out, w, lanes)
             refused = take_steps(wide, w)
             if refused == 0:
                 for q in range(n * LANES):
