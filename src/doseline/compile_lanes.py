@@ -1,6 +1,5 @@
 """From a model to functions over lanes: like `compile`, a file that knows both names and array positions."""
 
-import threading
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from doseline.compile import Values
 from doseline.errors import InputError
 from doseline.kernels import lanes
-from doseline.kernels.kernel import model_kernel
+from doseline.kernels.kernel import model_kernel, one_at_a_time
 from doseline.lane_code import CLOCK, TIMED, Constants, divisors, row, uses, written_function
 from doseline.model.entries import positive_kind
 from doseline.model.expression import Expression
@@ -17,7 +16,7 @@ from doseline.model.spec import Model
 from doseline.model.tree import NEGATIVE, Apply, Name, Node, Number
 from doseline.units import dimension
 
-_ONE_AT_A_TIME = threading.Lock()
+_ONE_AT_A_TIME = one_at_a_time()
 """sympy and the compiler are asked by one thread at a time."""
 
 

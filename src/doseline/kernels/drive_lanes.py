@@ -4,7 +4,6 @@ Compiled once, for all models and methods: a model brings three functions along,
 """
 
 import math
-import threading
 
 import numpy as np
 from numba import typeof, types
@@ -12,7 +11,7 @@ from numba import typeof, types
 from doseline.kernels.agenda import ENTRY as AGENDA_ENTRY
 from doseline.kernels.agenda import TABLE
 from doseline.kernels.fixed_point import blank_history
-from doseline.kernels.kernel import kernel
+from doseline.kernels.kernel import kernel, one_at_a_time
 from doseline.kernels.lane_walk import (
     DENSE_FROM,
     DONE,
@@ -429,7 +428,7 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                             waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
 
 
-_ONE_AT_A_TIME = threading.Lock()
+_ONE_AT_A_TIME = one_at_a_time()
 
 
 def compile_drive():

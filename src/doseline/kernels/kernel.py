@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,14 @@ def kernel(function: Any = None, *, inline: str = "never", counted: bool = True)
         return numba.njit(**options)(function)
     with _kept_in(_FOLDER):
         return numba.njit(**options, cache=True)(function)
+
+
+def one_at_a_time() -> Any:
+    """A lock for what compiles. A fork waits for it: in the child, no thread would ever free it again."""
+    lock = threading.RLock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
 
 
 @contextlib.contextmanager
