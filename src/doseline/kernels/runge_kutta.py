@@ -190,8 +190,8 @@ def _dop853_dense() -> str:
 def refuse_dense(w, n, wide):
     """Refuse steps whose dense output is too wrong, where points are read off it.
 
-    An error estimate sees the end of a step only. Where what decays fast has long gone, steps grow until they are hardly
-    stable, and the polynomial between their ends is a hundred times as wrong as these.
+    An error estimate sees the end of a step only. Where what decays fast has long gone, steps grow until they are
+    hardly stable, and the polynomial between their ends is a hundred times as wrong as these.
     """
     for l in range(wide):
         if w[OVER + l] > 0.0 and w[MISS + l] <= 1.0:
