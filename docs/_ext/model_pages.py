@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -280,16 +281,49 @@ def render(path: Path) -> list[str]:
     return lines
 
 
+GROUPS = {
+    "Drugs": ("indomethacin", "isotretinoin", "phenobarbital-*", "theophylline", "warfarin"),
+    "Compartments": ("one-compartment-*", "two-compartment-*", "three-compartment-*"),
+    "Absorption": ("*-absorption", "*-absorption-*"),
+    "Metabolites, recycling, urine": ("*-metabolite", "*-metabolism", "*-recirculation", "*-excretion"),
+    "Saturation, induction, targets": ("michaelis-menten*", "*-induction", "tmdd*"),
+    "Effects": ("effect-*", "indirect-response-*", "turnover-*"),
+    "Cells and tumours": ("*-myelosuppression", "tumour-*"),
+    "Others": ("*",),
+}
+"""Patterns of names; a model is in the first group that has one for it."""
+
+
+def group_of(path: Path) -> str:
+    return next(group for group, names in GROUPS.items() if any(fnmatch(path.stem, name) for name in names))
+
+
 def overview(files: Iterable[Path]) -> list[str]:
-    """The table of all models."""
+    """A table of models for each group."""
+    grouped: dict[str, list[Path]] = {group: [] for group in GROUPS}
+    for path in files:
+        grouped[group_of(path)].append(path)
+    lines: list[str] = []
+    for group, paths in grouped.items():
+        if paths:
+            lines += ["", f"### {group}", "", *listed(paths)]
+    return lines
+
+
+def listed(files: Iterable[Path]) -> list[str]:
+    """A table of models."""
     rows = []
     for path in files:
-        model = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        model = tomllib.loads(text)
         source = " ".join(str(text) for text in model.get("source", {}).values())
         named = ", ".join(ADVAN.findall(source))
         inside = ", ".join(code(name) for name in model.get("compartments", {}))
-        rows.append([f"[{path.stem}](library/{path.stem}.md)", prose(model.get("title", "")), named, inside])
-    return grid(["model", "what it is (parameters)", "in NONMEM", "compartments"], rows)
+        solved = "exactly" if read_model(text, place=str(path)).linear else "in steps"
+        rows.append(
+            [f"[{path.stem}](library/{path.stem}.md)", prose(model.get("title", "")), named, inside, solved]
+        )
+    return grid(["model", "what it is (parameters)", "in NONMEM", "compartments", "solved"], rows)
 
 
 def model_files(folder: str | Path) -> list[Path]:

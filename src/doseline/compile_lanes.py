@@ -10,7 +10,7 @@ from doseline.compile import Values
 from doseline.errors import InputError
 from doseline.kernels import lanes
 from doseline.kernels.kernel import model_kernel
-from doseline.lane_code import CLOCK, TIMED, Constants, row, uses, written_function
+from doseline.lane_code import CLOCK, TIMED, Constants, divisors, row, uses, written_function
 from doseline.model.entries import positive_kind
 from doseline.model.expression import Expression
 from doseline.model.spec import Model
@@ -125,14 +125,33 @@ class LaneModel:
         return found
 
     def sound(self, values: Values, initial: np.ndarray) -> np.ndarray:
-        """Which sets of values can be solved (system,): numbers, volumes and clearances above 0, amounts not below."""
+        """Which sets of values can be solved (system,).
+
+        They are finite; volumes and clearances are above 0, amounts and rate constants that do not move not below.
+        """
         fit = (np.isfinite(initial) & ~((initial < 0) & self.guarded)).all(axis=1)
         for name, value in values.items():
             known = self.model.parameters.get(name) or self.model.covariates.get(name)
             fit = fit & np.isfinite(value)
-            if known is not None and positive_kind(known.unit):
+            if (known is not None and positive_kind(known.unit)) or name in self._made_volumes:
                 fit = fit & (np.asarray(value) > 0.0)
+        for flow in self.model.flows:
+            if not self.constants.moves(flow.rate.tree):
+                rate = np.asarray(flow.rate.evaluate(values))
+                fit = fit & np.isfinite(rate) & (rate >= 0.0)
         return fit
+
+    @cached_property
+    def _made_volumes(self) -> set[str]:
+        """Volumes made in [individual] that something is divided by: others may be differences, of either sign."""
+        model = self.model
+        entries: dict[str, Any] = {**model.parameters, **model.covariates}
+        kinds = {name: dimension(entry.unit) for name, entry in entries.items()}
+        for name, expression in model.individual.items():
+            kinds[name] = expression.kind(kinds)
+        outputs = [output.value.tree for output in model.outputs.values()]
+        found = set().union(*map(divisors, [*self.definitions.values(), *self.equations, *outputs]))
+        return {name for name in found if name in model.individual and kinds[name] == dimension("L")}
 
     @cached_property
     def guarded(self) -> np.ndarray:

@@ -59,8 +59,9 @@ VARIABLES = {
         ("regimen",), "h", "end of the last dosing interval: when the next dose would be due"
     ),
 }
-"""Variables beside the levels; ``method``, ``stiff_since`` and ``steps`` only where differential equations were solved.
-Every level has the dimensions above and the unit of its output."""
+"""Variables beside the levels. Every level has the dimensions above and the unit of its output."""
+STEPPED = ("method", "stiff_since", "steps")
+"""Variables that are there only where differential equations were solved."""
 
 COORDINATES = {
     "time": Variable(("time",), "h", "time since the start"),

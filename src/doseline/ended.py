@@ -17,6 +17,8 @@ class Ended(NamedTuple):
     steps: np.ndarray  # tried, by the method that solved the row
     time: np.ndarray  # of failure [h]
     state: np.ndarray  # at failure (..., state)
+    start: np.ndarray  # first record [h]
+    output: np.ndarray  # the first one without a finite value, at ``time``; -1: none
 
     def shaped(self, shape: Sequence[int]) -> "Ended":
         """The same with the plans along several dimensions."""
@@ -37,4 +39,6 @@ def blank_ended(plans: int, subjects: int, states: int, method: str) -> Ended:
         np.zeros(shape, np.int64),
         np.full(shape, np.nan),
         np.zeros((*shape, states)),
+        np.zeros(shape),
+        np.full(shape, -1, np.int64),
     )

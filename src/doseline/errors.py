@@ -147,7 +147,8 @@ class Advice(NamedTuple):
 STATUS: dict[Status, Advice] = {
     Status.OK: Advice("solved", ""),
     Status.BAD_PARAMETER: Advice(
-        "a rate, an output factor or an initial amount is NaN or infinite, or one of rates and amounts is negative",
+        "a parameter, rate constant, output factor or initial amount is NaN or infinite, "
+        "or negative where it must not be",
         "look at this subject's covariates and parameters: a volume of zero, a weight out of range?",
     ),
     Status.BAD_DOSE: Advice(
@@ -155,29 +156,34 @@ STATUS: dict[Status, Advice] = {
         "look at the doses, and at what the route, the formulation and the meal do to them",
     ),
     Status.NOT_FINITE: Advice(
-        "the levels grew beyond what a number can hold",
-        "look at the sizes of rates, volumes and doses, and at their units",
+        "a level is NaN or infinite: more than a number can hold, a division by zero, a logarithm of zero or less",
+        "look at the formulas of [outputs], and at the sizes and units of rates, volumes and doses",
     ),
     Status.NO_STEADY_STATE: Advice(
-        "a dose with SS enters compartments from which nothing leaves, so it never comes to a steady state",
-        "leave out SS and write the doses with ADDL, or switch such a compartment (urine, a tray) off before the dose "
-        "and on after it: EVID 2 with a negative CMT, then with a positive one",
+        "a dose with SS never comes to a steady state: "
+        "nothing leaves a compartment that it enters, or less than is given",
+        "leave out SS and write the doses with ADDL; where urine or a tray collects what leaves, switch that "
+        "compartment off before the dose and on after it: EVID 2 with a negative CMT, then with a positive one",
     ),
     Status.TOO_MANY_STEPS: Advice(
-        "the solver took as many steps as it may",
-        "give more with max_steps=..., or a larger rtol; look for rates that are far too fast",
+        "it takes more steps than max_steps allows",
+        "look for rates that are far too fast, or that jump to and fro; else give more with max_steps=..., "
+        "or a larger rtol",
     ),
     Status.STEPS_TOO_SMALL: Advice(
-        "the tolerance cannot be met, however small the steps: levels run away, or rates jump to and fro",
-        "look at the rates of this subject at that time: growth without a limit, a denominator near zero?",
+        "the tolerance cannot be met, however small the steps: "
+        "levels run away, or a rate jumps to and fro or stops being a number",
+        "look at the rates at that time: growth without a limit, a denominator near zero, "
+        "a logarithm of what falls below zero?",
     ),
     Status.RATE_NOT_FINITE: Advice(
-        "a rate is no number or infinite: a division by zero, a logarithm of what is not above zero",
-        "look at the formulas at that time and state; max(..., small number) keeps a denominator from zero",
+        "a rate is NaN or infinite: a division by zero, or a logarithm of zero or less",
+        "look at the formulas at that time; max(..., a small value) keeps a denominator or a logarithm above zero",
     ),
     Status.NEGATIVE_AMOUNT: Advice(
         "an amount of drug has fallen below zero",
-        "let what leaves a compartment depend on what is in it, as flows do: [rates] can take away what is not there",
+        "more leaves than is there: write the loss as a flow, or let it fall with the amount, "
+        "such as VMAX * central / (KM * V + central)",
     ),
 }
 

@@ -149,3 +149,19 @@ def _has(node: Node, name: str) -> bool:
     if isinstance(node, Apply):
         return any(_has(arg, name) for arg in node.args)
     return isinstance(node, Name) and node.name == name
+
+
+def divisors(node: Node) -> set[str]:
+    """Names that a formula divides by, alone or as a factor."""
+    if not isinstance(node, Apply):
+        return set()
+    own = _factors(node.args[1]) if node.rule == "/" else set()
+    return own.union(*map(divisors, node.args))
+
+
+def _factors(node: Node) -> set[str]:
+    if isinstance(node, Name):
+        return {node.name}
+    if isinstance(node, Apply) and node.rule == "*":
+        return _factors(node.args[0]) | _factors(node.args[1])
+    return set()

@@ -11,6 +11,7 @@ import numpy as np
 
 from doseline.compile import Compiled, Values
 from doseline.compile_lanes import LaneModel, lane_model
+from doseline.dosing.records import per_record
 from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
 from doseline.events import Events, Sets
@@ -74,11 +75,15 @@ def solve_courses(
         table, first, entries = _rows_of(schedules[position], span)
         part = Ended(*(each[position, span] for each in ended))
         job.solve(table, first, entries, levels[position], begin, part)
+        found = levels[position][:, span]
+        if not np.isfinite(found).all():
+            whose, column, output = _not_finite(found)
+            _tell_lost(part, whose, times[column], output)
+            found[:, part.status != Status.OK] = np.nan
 
     in_threads(work, [(p, b) for p in range(len(schedules)) for b in range(0, subjects, width)], threads)
     for position in range(len(schedules)):
-        lost = ~np.isfinite(levels[position]).all(axis=(0, 2))
-        ended.status[position][lost & (ended.status[position] == Status.OK)] = Status.NOT_FINITE
+        # those that were not begun have nothing yet
         levels[position][:, ended.status[position] != Status.OK] = np.nan
     return levels, ended
 
@@ -109,6 +114,7 @@ def solve_tables(
     for position, plan in enumerate(plans):
         able = np.where(np.logical_and.reduceat(sound_doses(plan), starts), Status.OK, Status.BAD_DOSE)
         ended.status[position] = np.where(systems, able, Status.BAD_PARAMETER)
+        ended.start[position] = plan.time[starts]
     width = _width(subjects * len(plans), threads)
     job = _Job(lanes, solver, values, initial, grid)
 
@@ -123,6 +129,15 @@ def solve_tables(
         job.solve(table, rows, most, levels[position], begin, part)
 
     in_threads(work, [(p, b) for p in range(len(plans)) for b in range(0, subjects, width)], threads)
+    seen = plans[0].evid == 0
+    owner = per_record(np.arange(subjects), plans[0].first)[seen]
+    for position in range(len(plans)):
+        part = Ended(*(each[position] for each in ended))
+        line, column, output = _not_finite(levels[position])
+        if times is None:
+            _tell_lost(part, owner[column], plans[position].time[seen][column], output)
+        else:
+            _tell_lost(part, line, times[column], output)
     mark(levels, ended.status, plans[0], gridded=times is not None)
     return levels if times is not None else levels[:, :, 0], ended
 
@@ -185,6 +200,22 @@ class _Job(NamedTuple):
         number = METHODS[method].number
         compile_drive()((0, subjects), number, watchful, *functions, problem, self.grid, out, told, memory)
         return told
+
+
+def _not_finite(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lines and columns of levels (output, line, column) that are no numbers, in order, and the first output there."""
+    wrong = ~np.isfinite(levels)
+    line, column = np.nonzero(wrong.any(axis=0))
+    return line, column, wrong[:, line, column].argmax(axis=0)
+
+
+def _tell_lost(ended: Ended, whose: np.ndarray, time: np.ndarray, output: np.ndarray) -> None:
+    """Tell of subjects that were solved and have levels that are no numbers where the first of them is."""
+    subject, first = np.unique(whose, return_index=True)
+    solved = ended.status[subject] == Status.OK
+    subject, first = subject[solved], first[solved]
+    ended.status[subject] = Status.NOT_FINITE
+    ended.time[subject], ended.output[subject] = time[first], output[first]
 
 
 def _like(rows: np.ndarray, other: np.ndarray) -> np.ndarray:

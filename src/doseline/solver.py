@@ -1,5 +1,6 @@
 """How a model is solved: method, tolerances, most steps."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from doseline.errors import InputError, did_you_mean
 from doseline.method import METHODS
+from doseline.model.entries import Entry
 from doseline.model.spec import Model
 from doseline.units import read_quantity
 
@@ -67,6 +69,15 @@ class Solver:
         return {"method": self.method, "rtol": self.rtol, "atol": atol, "max_steps": self.max_steps}
 
 
+class Solving(Entry):
+    """``[solver]`` of a study file: what `simulate` takes; whether it can be used is for `solver_of` to say."""
+
+    method: Any = None
+    rtol: Any = RTOL
+    atol: Any = ATOL
+    max_steps: Any = MOST_STEPS
+
+
 def solver_of(model: Model, *, method: Any, rtol: Any, atol: Any, max_steps: Any) -> Solver:
     """Check what a call asks for.
 
@@ -74,9 +85,11 @@ def solver_of(model: Model, *, method: Any, rtol: Any, atol: Any, max_steps: Any
     ------
     InputError : an unknown method, one that cannot solve the model, or numbers out of range.
     """
-    if method is not None and method not in METHODS:
+    if method is not None and (not isinstance(method, str) or method not in METHODS):
         raise InputError(
-            f"unknown method {method!r:.60}", place="method", advice=did_you_mean(str(method), METHODS)
+            f"unknown method {method!r:.60}",
+            place="method",
+            advice=did_you_mean(str(method), METHODS, "methods"),
         )
     if method == EXACT and not model.linear:
         raise InputError(
@@ -94,12 +107,12 @@ def solver_of(model: Model, *, method: Any, rtol: Any, atol: Any, max_steps: Any
         raise InputError(
             f"found {max_steps!r:.60}", place="max_steps", advice="expected a whole number from 1 on"
         )
-    return Solver(method, float(rtol), _absolute(model, atol), int(max_steps))
+    return Solver(method, float(rtol), _absolute(model, atol), min(int(max_steps), 2**62))
 
 
 def _absolute(model: Model, given: Any) -> float | dict[str, float]:
     if not isinstance(given, Mapping):
-        return _positive(given, "1", "atol")
+        return _tolerance(given, given if _number(given) else np.nan, "atol")
     for name in given:
         if name not in model.compartments:
             raise InputError(
@@ -107,19 +120,24 @@ def _absolute(model: Model, given: Any) -> float | dict[str, float]:
                 place="atol",
                 advice=did_you_mean(str(name), model.compartments),
             )
-    return {
-        name: _positive(value, model.compartments[name].unit, f"atol {name}") for name, value in given.items()
+    read = {
+        name: value
+        if _number(value)
+        else read_quantity(value, model.compartments[name].unit, place=f"atol {name}")
+        for name, value in given.items()
     }
+    return {name: _tolerance(given[name], value, f"atol {name}") for name, value in read.items()} or ATOL
 
 
-def _positive(value: Any, unit: str, place: str) -> float:
-    """A tolerance: a number, in the unit of the compartment, or a quantity."""
-    number = value if _number(value) else read_quantity(value, unit, place=place)
-    if not np.ndim(number) == 0 or not 0.0 < float(number) < np.inf:
+def _tolerance(given: Any, number: Any, place: str) -> float:
+    """An absolute tolerance, as it was given and as the number that it is."""
+    if isinstance(number, np.floating):
+        number = float(number)
+    if np.ndim(number) or not 0.0 < number <= sys.float_info.max:
         raise InputError(
-            f"found {value!r:.60}",
+            f"found {given!r:.60}",
             place=place,
-            advice="expected a number above 0, such as 1e-10, or one for each compartment: {'central': 1e-9}",
+            advice="expected a number above 0, such as 1e-10, or one for each of some compartments",
         )
     return float(number)
 

@@ -26,6 +26,7 @@ from doseline.population.cohort import Cohort, cohort
 from doseline.request import choices, covariates_of
 from doseline.schedule import refuse_missing_sizes
 from doseline.simulation import simulate
+from doseline.solver import Solving, solver_of
 from doseline.times import read_times
 from doseline.units import STANDARD_UNITS, factor, parse_unit, registry
 
@@ -39,7 +40,7 @@ Progress = Callable[[str], None]
 MOST = 50_000_000
 """People in a study."""
 
-SECTIONS = ("study", "cohort", "regimens", "sweep")
+SECTIONS = ("study", "cohort", "regimens", "sweep", "solver")
 """Of a study file."""
 
 PNG: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}}
@@ -111,6 +112,7 @@ class Study:
     people: Cohort
     regimens: Mapping[str, Regimen]
     sweep: Sweep
+    solving: Solving
     text: str
 
 
@@ -195,14 +197,8 @@ def run_study(
         progress("simulating")
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            levels = simulate(
-                study.model,
-                study.regimens,
-                study.people,
-                times=study.sweep.times,
-                meal=study.sweep.meal,
-                formulation=study.sweep.formulation,
-            )
+            asked = {**dict(study.sweep), **dict(study.solving)}
+            levels = simulate(study.model, study.regimens, study.people, **asked)
         levels.attrs["study"] = study.text
         progress("exposure")
         windows = exposure(levels)
@@ -242,6 +238,7 @@ def _parse(text: str, *, name: str, place: str, home: Path) -> Study:
             )
     head = _entry(Head, "study", tables, problems, place)
     sweep = _entry(Sweep, "sweep", tables, problems, place)
+    solving = _entry(Solving, "solver", tables, problems, place)
     if sweep is not None:
         _attempt(problems, lambda: read_times(sweep.times, end=0.0), place=f"{place} [sweep] times")
     model = _model(tables.get("study"), home, problems, place)
@@ -249,10 +246,13 @@ def _parse(text: str, *, name: str, place: str, home: Path) -> Study:
     regimens = _regimens(tables.get("regimens"), problems, place)
     if model is not None:
         _fit(model, people, regimens, sweep, problems, place)
-    if problems or head is None or sweep is None or model is None or people is None:
+        for key, given in dict(solving or {}).items():
+            asked = dict(Solving()) | {key: given}
+            _attempt(problems, partial(solver_of, model, **asked), place=f"{place} [solver] {key}")
+    if problems or not (head and sweep and solving and model and people):
         raise StudyError.collect(problems)
     read = {label: course for label, course in regimens.items() if course is not None}
-    return Study(name, head, model, people, read, sweep, text)
+    return Study(name, head, model, people, read, sweep, solving, text)
 
 
 def _model(section: Any, home: Path, problems: list[Problem], place: str) -> Model | None:

@@ -1,6 +1,7 @@
 """What is said when rows cannot be solved, or do not fit into memory."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,12 @@ import numpy as np
 from doseline.compile import Values
 from doseline.ended import Ended
 from doseline.errors import STATUS, InputError, SolveError, Status
+from doseline.model.expression import Expression
 from doseline.model.spec import Model
 
 SHOWN_FAILURES = 5
+SHOWN_VALUES = 12
+"""Values of one subject, or of one state, that a message lists."""
 
 
 def failure(
@@ -23,48 +27,111 @@ def failure(
     rows: str = "rows",
     ended: Ended | None = None,
 ) -> SolveError:
-    """One sentence for all failed rows: how many, why, and the first of them with their parameters.
+    """One message for all failed rows: how many, why, and the first of them with their parameters.
 
     ``status`` is (..., subject), and ``who`` names a row from its position there; ``at`` (subject,) says which of the
     ``values`` are a subject's; ``ended`` tells when and where the steps of a row failed.
     """
     failed = np.argwhere(status)
-    code = Status(int(status[tuple(failed[0])]))
+    codes = status[tuple(failed.T)]
+    reasons = [Status(int(code)) for code in dict.fromkeys(codes.tolist())]
+    told = []
+    for reason in reasons:
+        seen: dict[int, str] = {}
+        for row in failed[codes == reason]:
+            subject = int(row[-1])
+            if subject not in seen and len(seen) < max(1, SHOWN_FAILURES // len(reasons)):
+                own = {name: _one_of(value, at[subject]) for name, value in values.items()}
+                lines = [f"{who(row)}: {_given(model, own)}", *_where(model, own, reason, ended, tuple(row))]
+                seen[subject] = "\n  ".join(lines)
+        told.append("\n".join([STATUS[reason].sentence, *seen.values()]).replace("\n", "\n  "))
+    head = f"{len(failed)} of {status.size} {rows} could not be solved"
+    keep = f"on_failure='mark' keeps the other {rows}"
+    if len(reasons) == 1:
+        advice = f"{STATUS[reasons[0]].advice}\n{keep}"
+        return SolveError(f"{head}: {told[0]}", place="simulate", advice=advice)
+    parts = [
+        f"\n{int((codes == reason).sum())} of them: {text}\n  {STATUS[reason].advice}"
+        for reason, text in zip(reasons, told, strict=True)
+    ]
+    return SolveError(head + "".join(parts).replace("\n", "\n  "), place="simulate", advice=keep)
+
+
+def _given(model: Model, own: Mapping[str, float]) -> str:
+    """A subject's covariates and parameters, and what else is made of them that is no number, or not above zero."""
     entries: dict[str, Any] = {**model.covariates, **model.parameters}
-    seen: dict[int, str] = {}
-    for row in failed:
-        if len(seen) == SHOWN_FAILURES:
-            break
-        subject = int(row[-1])
-        if subject not in seen:
-            own = ", ".join(
-                f"{name} {_one_of(values[name], at[subject]) / entry.to_coherent:.4g}"
-                + (f" {entry.unit}" if entry.unit != "1" else "")
-                for name, entry in entries.items()
-            )
-            seen[subject] = f"{who(row)}: {own}{_where(model, ended, tuple(row))}"
-    lines = "\n  ".join(seen.values())
-    return SolveError(
-        f"{len(failed)} of {status.size} {rows} could not be solved: {STATUS[code].sentence}\n  {lines}",
-        place="simulate",
-        advice=f"{STATUS[code].advice}\non_failure='mark' keeps the other {rows}",
-    )
+    told = [_value(name, own[name] / entry.to_coherent, entry.unit) for name, entry in entries.items()]
+    differing = [name in model.covariates or name in model.individual for name in entries]
+    made = [
+        _value(name, own[name])
+        for name in model.individual
+        if name not in entries and not 0.0 < own[name] < math.inf
+    ]
+    return _most_telling(told, differing) + (f"; by [individual] {_most_telling(made)}" if made else "")
 
 
-def _where(model: Model, ended: Ended | None, row: tuple[int, ...]) -> str:
-    """Time and state at which the steps of a row failed."""
+def _where(
+    model: Model, own: Mapping[str, float], reason: Status, ended: Ended | None, row: tuple[int, ...]
+) -> Iterator[str]:
+    """When, and in which state, the steps of a row failed."""
     if ended is None or not np.isfinite(ended.time[row]):
-        return ""
-    state = ", ".join(
-        f"{name} {value / entry.to_coherent:.4g}" + (f" {entry.unit}" if entry.unit != "1" else "")
-        for (name, entry), value in zip(model.compartments.items(), ended.state[row].tolist(), strict=True)
-    )
-    return f"\n    at {ended.time[row]:.6g} h: {state}"
+        return
+    time, state = float(ended.time[row]), ended.state[row].tolist()
+    if reason == Status.NOT_FINITE:
+        names = list(model.outputs)
+        yield f"at {time:.6g} h: {names[int(ended.output[row])]} is NaN or infinite"
+        return
+    told = [
+        _value(name, value / entry.to_coherent, entry.unit)
+        for (name, entry), value in zip(model.compartments.items(), state, strict=True)
+    ]
+    telling = [math.inf if not math.isfinite(x) or x < 0.0 else x for x in state]
+    early = ", while a steady state is sought" if time < ended.start[row] else ""
+    yield f"at {time:.6g} h{early}: {_most_telling(told, telling)}"
+    if reason in (Status.RATE_NOT_FINITE, Status.STEPS_TOO_SMALL):
+        lost = _lost(model, own, time, state)
+        if lost:
+            yield f"there {_most_telling(lost)}"
+
+
+def _lost(model: Model, own: Mapping[str, float], time: float, state: Sequence[float]) -> list[str]:
+    """Formulas that have no finite value at a time and state, as far as these say all that a formula needs."""
+    known = {**own, **dict(zip(model.compartments, state, strict=True)), "t": time}
+    formulas: list[tuple[str, Expression]] = [
+        *((name, each) for name, each in model.variables.items()),
+        *(
+            (f"the rate '{flow.rate}' from {flow.source} to {flow.target or 'out'}", flow.rate)
+            for flow in model.flows
+        ),
+        *((f"the rate of {name}", each) for name, each in model.rates.items()),
+    ]
+    lost = []
+    with np.errstate(all="ignore"):
+        for name, formula in formulas:
+            if all(each in known for each in formula.names):
+                value = float(formula.evaluate(known))
+                known.setdefault(name, value)
+                if not math.isfinite(value):
+                    lost.append(f"{name} is {value:g}")
+    return lost
+
+
+def _value(name: str, value: float, unit: str = "1") -> str:
+    return f"{name} {value:.4g}" + (f" {unit}" if unit != "1" else "")
+
+
+def _most_telling(told: Sequence[str], telling: Sequence[float] = ()) -> str:
+    """What is told, in a line and in its order; where it is too much, what tells most, and how many there are more."""
+    weights = telling or [0.0] * len(told)
+    kept = sorted(sorted(range(len(told)), key=lambda at: -weights[at])[:SHOWN_VALUES])
+    left = len(told) - len(kept)
+    return ", ".join(told[at] for at in kept) + (f" and {left} more" if left else "")
 
 
 def _one_of(value: float | np.ndarray, at: int) -> float:
     """A value for each, or one for all."""
-    return float(value[at] if isinstance(value, np.ndarray) and value.size > 1 else value)
+    given = np.ravel(value)
+    return float(given[at] if given.size > 1 else given[0])
 
 
 def too_large(combinations: int, outputs: int, *others: tuple[int, str]) -> InputError:

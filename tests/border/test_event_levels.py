@@ -430,7 +430,8 @@ def test_what_cannot_be_solved_is_told_or_marked():
         dl.simulate(MODEL, sick)
     assert str(caught.value) == (
         "simulate: 1 of 2 subjects could not be solved: "
-        "a rate, an output factor or an initial amount is NaN or infinite, or one of rates and amounts is negative\n"
+        "a parameter, rate constant, output factor or initial amount is NaN or infinite, "
+        "or negative where it must not be\n"
         "  subject bob, at its first record: WT 70 kg, KA 1 1/h, CL -5 L/h, V 50 L, STD 70 kg, F 0.5, LAG 1 h, D 2 h, "
         "R 25 mg/h, BASE 0 mg\n"
         "  look at this subject's covariates and parameters: a volume of zero, a weight out of range?\n"
@@ -506,7 +507,7 @@ def test_no_steady_state():
     """Truth: what collects in urine never settles; where no dose with SS is given, nothing is wrong."""
     table = {"TIME": [0, 1], "AMT": [100, 0], "EVID": [1, 0], "CMT": [1, 0]}
     settled = dl.read_records({**table, "SS": [1, 0], "II": [12, 0]})
-    with pytest.raises(SolveError, match="so it never comes to a steady state"):
+    with pytest.raises(SolveError, match="a dose with SS never comes to a steady state"):
         dl.simulate("urinary-excretion", settled)
     marked = dl.simulate("urinary-excretion", settled, on_failure="mark")
     assert marked["status"].values.tolist() == [Status.NO_STEADY_STATE]

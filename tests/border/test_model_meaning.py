@@ -121,7 +121,7 @@ ONE = {
     "check of an unknown metric": (
         ('metric = "AUCinf"', 'metric = "AUC"'),
         "m.toml [check \"AUC\"]: metric: unknown metric 'AUC'\n"
-        "  did you mean 'AUCtau'? metrics: Cmax, Tmax, Cmin, Cavg, AUCtau, AUCinf, half_life",
+        "  did you mean 'AUCtau'? metrics: Cmax, Tmax, lowest, t_lowest, level, Cmin, Cavg, AUCtau, AUCinf, half_life",
     ),
     "check in another kind of unit": (
         ('unit = "ng*h/mL"', 'unit = "ng/mL"'),

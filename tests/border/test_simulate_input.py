@@ -292,8 +292,11 @@ def test_marked_rows_leave_their_neighbours_alone(fragile):
     assert np.isfinite(healthy).all()
     np.testing.assert_array_equal(healthy, alone)
     assert np.isnan(marked.isel(subject=[1, 3, 4])["plasma"]).all()
-    assert marked["status"].attrs["flag_values"] == [0, 1, 2, 3, 4]
-    assert marked["status"].attrs["flag_meanings"] == "ok bad_parameter bad_dose not_finite no_steady_state"
+    assert marked["status"].attrs["flag_values"] == list(Status)
+    assert marked["status"].attrs["flag_meanings"] == (
+        "ok bad_parameter bad_dose not_finite no_steady_state "
+        "too_many_steps steps_too_small rate_not_finite negative_amount"
+    )
     assert dl.replay(marked).identical(marked)
 
 
@@ -314,12 +317,15 @@ def test_raise_tells_subject_regimen_and_parameters(fragile):
     with pytest.raises(SolveError) as caught:
         levels(model=fragile, regimens={"high": COURSE}, people=dl.cohort(X=SICK, subject=list("abcde")))
     assert str(caught.value) == (
-        "simulate: 3 of 5 rows could not be solved: "
-        "a rate, an output factor or an initial amount is NaN or infinite, or one of rates and amounts is negative\n"
-        "  subject b, regimen 'high': X 0, K 0.1 1/h, V 10 L\n"
-        "  subject d, regimen 'high': X 3, K 0.1 1/h, V 10 L\n"
-        "  subject e, regimen 'high': X -1, K 0.1 1/h, V 10 L\n"
-        "  look at this subject's covariates and parameters: a volume of zero, a weight out of range?\n"
+        "simulate: 3 of 5 rows could not be solved\n"
+        "  2 of them: a parameter, rate constant, output factor or initial amount is NaN or infinite, "
+        "or negative where it must not be\n"
+        "    subject b, regimen 'high': X 0, K 0.1 1/h, V 10 L\n"
+        "    subject e, regimen 'high': X -1, K 0.1 1/h, V 10 L\n"
+        "    look at this subject's covariates and parameters: a volume of zero, a weight out of range?\n"
+        "  1 of them: an amount, bioavailability, lag, duration or rate is NaN, infinite or negative\n"
+        "    subject d, regimen 'high': X 3, K 0.1 1/h, V 10 L; by [individual] F -1\n"
+        "    look at the doses, and at what the route, the formulation and the meal do to them\n"
         "  on_failure='mark' keeps the other rows"
     )
 
@@ -329,3 +335,10 @@ def test_raise_names_five_subjects_at_most(fragile):
         levels(model=fragile, people={"X": [0.0] * 100})
     assert str(caught.value).startswith("simulate: 100 of 100 rows")
     assert str(caught.value).count("subject ") == 5
+
+
+def test_raise_tells_of_one_subject_alone(fragile):
+    with pytest.raises(
+        SolveError, match=r"1 of 1 rows .*\n  subject 1, regimen '.*': X 0, K 0\.1 1/h, V 10 L\n"
+    ):
+        levels(model=fragile, people={"X": [0.0]})

@@ -125,7 +125,7 @@ def test_every_mistake_is_told_at_once():
         str(caught.value)
         == f"""\
 s.toml: unknown section [plots]
-  sections: study, cohort, regimens, sweep
+  sections: study, cohort, regimens, sweep, solver
 s.toml [study]: 'title' is missing
   add title = ...: a few words in quotes
 s.toml [study]: unknown key 'titel'

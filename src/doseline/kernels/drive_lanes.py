@@ -75,6 +75,7 @@ from doseline.kernels.runge_kutta import (
     dop853,
     dop853_dense,
     dop853_stretch,
+    refuse_dense,
     tsit5,
     tsit5_dense,
     tsit5_stretch,
@@ -175,7 +176,7 @@ def glide(lane, l, grid, w):
                 if w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
                     lane.goal = lane.calm
                 w[OVER + l] = 1.0 if lane.goal > k else 0.0
-                lane.until = grid.time[lane.goal]
+                lane.until, lane.delay = grid.time[lane.goal], 0.0
                 w[AHEAD + l] = (lane.until - lane.now) - lane.past
                 gliding = True
         else:
@@ -388,14 +389,7 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                 watched += 1 if w[STRIDES + l] >= WATCHED_FROM else 0
                 over += 1 if w[OVER + l] > 0.0 else 0
                 worn += 1 if w[STEPS + l] >= most else 0
-            if over > 0:
-                if method == DOP853:
-                    dop853_dense(rhs, w, n, timed)
-                elif method == TSIT5:
-                    tsit5_dense(rhs, w, n)
-                else:
-                    rodas5p_dense(w, n)
-                read_off(show, n, grid, out, w, lanes)
+            # first of all: the clock still stands at the end of the step, where dense output would turn it back
             if watched > 0 and watchful:
                 if method == DOP853:
                     dop853_stretch(rhs, w, n)
@@ -404,6 +398,15 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                 for l in range(LANES):
                     if w[ALIVE + l] > 0.0 and w[MISS + l] <= 1.0 and w[STRIDES + l] >= WATCHED_FROM:
                         look_for_stiffness(lanes[l], l, method, w)
+            if over > 0:
+                if method == DOP853:
+                    dop853_dense(rhs, w, n, timed)
+                    refuse_dense(w, n, wide)
+                elif method == TSIT5:
+                    tsit5_dense(rhs, w, n)
+                else:
+                    rodas5p_dense(w, n)
+                read_off(show, n, grid, out, w, lanes)
             refused = take_steps(wide, w)
             if refused == 0:
                 for q in range(n * LANES):

@@ -20,8 +20,8 @@ ROWS = 6 + 3 * DEEPEST
 """Rows of one lane's history: the guess; of the one before what it was mapped to and its residual; one over tolerances;
 amounts that the first period leaves behind; what the best guess was mapped to; differences of what was mapped and of
 residuals, and the latter made orthogonal."""
-FARTHEST = 1e6
-"""More than this times what a period leaves behind is no steady state: changes would drown in its rounding."""
+DIGITS = 4e-15
+"""What a period adds cannot be told more exactly than this part of what there is."""
 DEPENDENT = 1e-10
 """A difference of which no more than this is left beside the others says nothing new."""
 
@@ -38,12 +38,10 @@ def residual_of(own, mapped, first, rtol, atol):
     By the first one a guess is judged good enough, by the second one better than another: where amounts are absurdly
     large, any change is small beside them.
     """
-    most, plain, largest = 0.0, 0.0, 0.0
+    most, plain = 0.0, 0.0
     for i in range(mapped.shape[0]):
         if first:
             own[REFERENCE, i] = abs(mapped[i])
-        largest = max(largest, own[REFERENCE, i] + atol[i] / rtol)
-    for i in range(mapped.shape[0]):
         scale = atol[i] + rtol * abs(mapped[i])
         own[SCALE, i] = 1.0 / scale
         miss = abs(mapped[i] - own[GUESS, i])
@@ -51,8 +49,6 @@ def residual_of(own, mapped, first, rtol, atol):
         most = miss / scale if not miss / scale <= most else most
         fixed = atol[i] + rtol * own[REFERENCE, i]
         plain = miss / fixed if not miss / fixed <= plain else plain
-        if abs(mapped[i]) > FARTHEST * largest:
-            most, plain = math.inf, math.inf
     return most, plain
 
 
@@ -60,13 +56,14 @@ def residual_of(own, mapped, first, rtol, atol):
 def balanced(own, mapped, guard, rtol, given):
     """Does what leaves in a period balance what is ``given``, as far as the tolerance can tell?
 
-    Where more is given than can leave, amounts grow until what a period adds is less than any tolerance of them; that
-    is no steady state.
+    Where more is given than can leave, guesses grow until what a period adds is less than any tolerance of them, or
+    than their last digit; that is no steady state.
     """
-    most = given * min(max(100.0 * rtol, 1e-3), 0.1)
+    most = given * min(max(10.0 * rtol, 1e-3), 0.1)
     even = True
     for i in range(mapped.shape[0]):
-        even = even and (not guard[i] or abs(mapped[i] - own[GUESS, i]) <= most)
+        if guard[i]:
+            even = even and abs(mapped[i] - own[GUESS, i]) + DIGITS * abs(mapped[i]) <= most
     return even or given <= 0.0
 
 
@@ -127,3 +124,12 @@ def next_guess(own, known, mapped, guard):
         if guard[i]:
             own[GUESS, i] = max(own[GUESS, i], 0.0)
     return known
+
+
+@kernel(counted=False)
+def correction(own, mapped):
+    """How far the next guess is from what the last one was mapped to, in tolerances: the error that is left."""
+    most = 0.0
+    for i in range(mapped.shape[0]):
+        most = max(most, abs(own[GUESS, i] - mapped[i]) * own[SCALE, i])
+    return most

@@ -18,7 +18,7 @@ from doseline.kernels.agenda import (
     since_last,
     take_off,
 )
-from doseline.kernels.fixed_point import BEST, GUESS, balanced, next_guess, residual_of
+from doseline.kernels.fixed_point import BEST, GUESS, balanced, correction, next_guess, residual_of
 from doseline.kernels.kernel import kernel
 from doseline.kernels.lanes import (
     ABSOLUTE,
@@ -341,6 +341,20 @@ def end_steady(lane, l, problem, memory):
 
 
 @kernel(counted=False)
+def end_way(lane, l, base, problem, memory):
+    """The train is at steady state, a dose of it just due: on from ``base`` until now. False where now is then."""
+    lane.steady = ENDING
+    if problem.table[lane.row].interval == 0.0:
+        set_rate(l, problem.table[lane.row].target, 0.0, memory)
+    else:
+        start_way(lane, l, base, problem, memory)
+        if start_part(lane, l, problem, memory):
+            return True
+    end_steady(lane, l, problem, memory)
+    return False
+
+
+@kernel(counted=False)
 def go_on_steadily(lane, l, problem, memory):
     """A part of a train's way is done: what comes next? False where the steady state is there, or does not exist."""
     if start_part(lane, l, problem, memory):
@@ -358,28 +372,19 @@ def go_on_steadily(lane, l, problem, memory):
     given = problem.table[lane.row].rate * HELD_FOR if tau == 0.0 else w[DOSE + l]
     since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
     now = lane.now + lane.past
-    better = plain <= lane.least
-    if miss <= CLOSER and balanced(own, mapped, problem.guard, problem.rtol, given):
-        lane.steady = ENDING
-        if tau == 0.0:
-            set_rate(l, problem.table[lane.row].target, 0.0, memory)
-            end_steady(lane, l, problem, memory)
-            return False
-        start_way(lane, l, now - since, problem, memory)
-        if start_part(lane, l, problem, memory):
-            return True
-        end_steady(lane, l, problem, memory)
-        return False
     # a guess that is not made from others is just one period further
     plainly = lane.known <= 0
+    still = miss <= CLOSER and balanced(own, mapped, problem.guard, problem.rtol, given)
     if lane.periods >= MOST_PERIODS or (plainly and not math.isfinite(plain)):
         lane.ended = UNSETTLED
         return False
-    if better or plainly:
+    if still or plainly or plain <= lane.least:
         lane.least = plain
         for i in range(n):
             own[BEST, i] = mapped[i]
         lane.known = next_guess(own, lane.known, mapped, problem.guard)
+        if still and correction(own, mapped) <= 1.0:
+            return end_way(lane, l, now - since, problem, memory)
     else:
         # the guess went astray: on from the best one, by a plain period
         lane.known = -1

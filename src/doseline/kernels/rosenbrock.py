@@ -91,15 +91,22 @@ def solve_lane(w, block, lane, matrix, order, vector):
 
 @kernel(counted=False)
 def factor_lanes(w, n, factors, orders, scale):
-    """Factor ``I / (gamma h) - J`` for every lane that has a step to take; ``scale`` (n,) is room to work in."""
+    """Factor ``I / (gamma h) - J`` for every lane that has a step to take; ``scale`` (n,) is room to work in.
+
+    A derivative without a value, as that of ``tad ** 0.5`` at the very time of a dose, counts as 0 there: the estimate
+    of the error then makes the step a short one, where no step at all could be taken.
+    """
     for lane in range(LANES):
         if w[STEP + lane] > 0.0:
             own = factors[lane]
             for i in range(n):
                 for j in range(n):
-                    own[i, j] = -w[JACOBIAN + (i * n + j) * LANES + lane]
+                    slope = w[JACOBIAN + (i * n + j) * LANES + lane]
+                    own[i, j] = -slope if math.isfinite(slope) else 0.0
                 own[i, i] += 1.0 / (methods.RODAS5P_GAMMA * w[STEP + lane])
                 q = i * LANES + lane
+                if not math.isfinite(w[DRIFT + q]):
+                    w[DRIFT + q] = 0.0
                 scale[i] = w[ABSOLUTE + q] + w[RELATIVE + q] * abs(w[START + q])
             factor(own, orders[lane], scale)
 
