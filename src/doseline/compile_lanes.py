@@ -17,7 +17,7 @@ from doseline.model.tree import NEGATIVE, Apply, Name, Node, Number
 from doseline.units import dimension
 
 _ONE_AT_A_TIME = one_at_a_time()
-"""sympy and the compiler are asked by one thread at a time."""
+"""The compiler is asked by one thread at a time."""
 
 
 class LaneModel:

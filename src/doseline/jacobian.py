@@ -1,40 +1,18 @@
-"""Derivatives of a model's equations by its states, and by time: sympy differentiates, formula by formula.
+"""Derivatives of a model's equations by its states, and by time: one rule for each rule of the language.
 
 Variables keep their names: each formula is differentiated by the names it has, and the chain rule joins them. Written
 out instead, variables made of variables would grow beyond all bounds.
+
+Formulas have values where amounts are zero, and so have their derivatives here: that of ``(x / K) ** G`` is made of
+``(x / K) ** (G - 1)`` and not of ``(x / K) ** G / x``, which is 0 / 0 before the first dose.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any
-
-import sympy
 
 from doseline.model.tree import NEGATIVE, RULES, Apply, Name, Node, Number, names_in
 
-_FUNCTIONS = {"exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt}
-_RELATIONS = {
-    "<": sympy.Lt,
-    "<=": sympy.Le,
-    ">": sympy.Gt,
-    ">=": sympy.Ge,
-    "==": sympy.Eq,
-    "!=": sympy.Ne,
-}
-_SIGNS = {relation: sign for sign, relation in _RELATIONS.items()}
 _ZERO, _ONE = Number(0.0), Number(1.0)
-
-
-class _Power(sympy.Function):
-    """A power whose exponent stays together: sympy's n * x**n / x has no value at zero, n * x**(n - 1) has."""
-
-    nargs = 2
-
-    def fdiff(self, argindex: int = 1) -> Any:
-        base, exponent = self.args
-        if argindex == 1:
-            return exponent * _Power(base, exponent - 1)
-        return sympy.log(base) * self
 
 
 def derivatives(
@@ -64,89 +42,82 @@ def _total(node: Node, totals: Mapping[str, Mapping[str, Node]], states: Sequenc
             inner = _derivative(node, name)
             for by, part in outer.items():
                 terms.setdefault(by, []).append(_times(inner, part))
-    sums = {by: _sum([term for term in each if term != _ZERO]) for by, each in terms.items()}
+    sums = {by: reduce(_plus, each) for by, each in terms.items()}
     return {by: total for by, total in sums.items() if total != _ZERO}
 
 
 def _derivative(node: Node, name: str) -> Node:
-    """Derivative of a formula by one of its names, as if all others stood still."""
-    if isinstance(node, Name):
-        return _ONE
-    return _from_sympy(sympy.diff(_to_sympy(node), sympy.Symbol(name)))
+    """Derivative of a formula by one of its names, as if all others stood still.
 
-
-def _to_sympy(node: Node) -> Any:
-    if isinstance(node, Number):
-        return (
-            sympy.Integer(int(node.value)) if node.value == int(node.value) else sympy.Float(node.value, 17)
-        )
-    if isinstance(node, Name):
-        return sympy.Symbol(node.name)
-    args = [_to_sympy(arg) for arg in node.args if node.rule != "where"]
+    At a corner it is that of one side.
+    """
+    if not isinstance(node, Apply):
+        return _ONE if node == Name(name) else _ZERO
+    args = node.args
+    inner = [_derivative(arg, name) for arg in args]
     match node.rule:
         case "+":
-            return args[0] + args[1]
+            return _plus(*inner)
         case "-":
-            return args[0] - args[1]
+            return _minus(*inner)
         case "*":
-            return args[0] * args[1]
+            return _plus(_times(inner[0], args[1]), _times(args[0], inner[1]))
         case "/":
-            return args[0] / args[1]
+            return _over(_minus(inner[0], _times(node, inner[1])), args[1])
         case "**":
-            return args[0] ** args[1] if args[1].is_Integer else _Power(*args)
+            return _plus(_times(_of_power(*args), inner[0]), _times(_of_exponent(node), inner[1]))
+        case "exp":
+            return _times(node, inner[0])
+        case "log":
+            return _over(inner[0], args[0])
+        case "sqrt":
+            slope = Apply("/", (Number(0.5), node))
+            return _times(Apply("where", (Apply(">", (args[0], _ZERO)), slope, _ZERO)), inner[0])
         case "min" | "max":
-            relation = sympy.Le if node.rule == "min" else sympy.Ge
-            return reduce(lambda a, b: sympy.Piecewise((a, relation(a, b)), (b, True)), args)
+            return _of_extreme("<" if node.rule == "min" else ">", node, inner)
         case "where":
-            yes, no = _to_sympy(node.args[1]), _to_sympy(node.args[2])
-            return sympy.Piecewise((yes, _condition(node.args[0])), (no, True))
+            return _choice(args[0], inner[1], inner[2])
     if node.rule == NEGATIVE:
-        return -args[0]
-    if node.rule in _FUNCTIONS:
-        return _FUNCTIONS[node.rule](args[0])
-    return sympy.Piecewise((1, _condition(node)), (0, True))
+        return _minus(_ZERO, inner[0])
+    if RULES[node.rule].kind != "comparison":
+        raise NotImplementedError(f"no derivative of '{node.rule}'")
+    return _ZERO
 
 
-def _condition(node: Node) -> Any:
-    if isinstance(node, Apply) and RULES[node.rule].kind == "comparison":
-        return _RELATIONS[node.rule](*map(_to_sympy, node.args))
-    return sympy.Ne(_to_sympy(node), 0)
+def _of_power(base: Node, exponent: Node) -> Node:
+    """Derivative of a power by its base.
+
+    An exponent below 1 makes it infinite at zero. There it is that from below, 0, as such powers of what is below
+    zero count as 0.
+    """
+    slope = _times(exponent, _raised(base, _minus(exponent, _ONE)))
+    if isinstance(exponent, Number) and (exponent.value >= 1.0 or exponent.value <= 0.0):
+        return slope
+    at_zero = _ZERO if isinstance(exponent, Number) else Apply("==", (exponent, _ONE))
+    return Apply("where", (Apply("==", (base, _ZERO)), at_zero, slope))
 
 
-def _from_sympy(found: Any) -> Node:
-    if found.is_Symbol:
-        return Name(found.name)
-    if found.is_number and not found.free_symbols:
-        return Number(float(found))
-    if found.is_Add:
-        return _sum([_from_sympy(arg) for arg in found.args])
-    if found.is_Mul:
-        return reduce(_times, map(_from_sympy, found.args))
-    if found.is_Pow:
-        base, exponent = found.args
-        if exponent == -1:
-            return Apply("/", (_ONE, _from_sympy(base)))
-        return Apply("**", (_from_sympy(base), _from_sympy(exponent)))
-    if found.is_Piecewise:
-        *parts, last = found.args
-        return reduce(
-            lambda rest, part: Apply("where", (_relation(part.cond), _from_sympy(part.expr), rest)),
-            reversed(parts),
-            _from_sympy(last.expr),
-        )
-    if isinstance(found, _Power):
-        return Apply("**", (_from_sympy(found.args[0]), _from_sympy(found.args[1])))
-    name = {sympy.exp: "exp", sympy.log: "log"}[found.func]
-    return Apply(name, (_from_sympy(found.args[0]),))
+def _of_exponent(power: Apply) -> Node:
+    """Derivative of a power by its exponent; 0 where the power is, though the logarithm is infinite there."""
+    slope = Apply("*", (power, Apply("log", (power.args[0],))))
+    return Apply("where", (Apply("!=", (power, _ZERO)), slope, _ZERO))
 
 
-def _relation(found: Any) -> Node:
-    if found in (sympy.true, sympy.false):
-        return Number(float(bool(found)))
-    if found.func in _SIGNS:
-        return Apply(_SIGNS[found.func], tuple(map(_from_sympy, found.args)))
-    rule = "min" if found.func is sympy.And else "max"
-    return Apply(rule, tuple(map(_relation, found.args)))
+def _of_extreme(sign: str, node: Apply, inner: Sequence[Node]) -> Node:
+    """Derivative of the smallest or largest of several: that of the one it is."""
+    best, slope = node.args[0], inner[0]
+    for arg, own in zip(node.args[1:], inner[1:], strict=True):
+        slope = _choice(Apply(sign, (best, arg)), slope, own)
+        best = Apply(node.rule, (best, arg))
+    return slope
+
+
+def _choice(condition: Node, yes: Node, no: Node) -> Node:
+    return yes if yes == no else Apply("where", (condition, yes, no))
+
+
+def _raised(base: Node, exponent: Node) -> Node:
+    return _ONE if exponent == _ZERO else base if exponent == _ONE else Apply("**", (base, exponent))
 
 
 def _times(left: Node, right: Node) -> Node:
@@ -155,5 +126,17 @@ def _times(left: Node, right: Node) -> Node:
     return right if left == _ONE else left if right == _ONE else Apply("*", (left, right))
 
 
-def _sum(parts: Sequence[Node]) -> Node:
-    return reduce(lambda a, b: Apply("+", (a, b)), parts) if parts else _ZERO
+def _over(left: Node, right: Node) -> Node:
+    return _ZERO if left == _ZERO else Apply("/", (left, right))
+
+
+def _plus(left: Node, right: Node) -> Node:
+    return right if left == _ZERO else left if right == _ZERO else Apply("+", (left, right))
+
+
+def _minus(left: Node, right: Node) -> Node:
+    if isinstance(left, Number) and isinstance(right, Number):
+        return Number(left.value - right.value)
+    if right == _ZERO:
+        return left
+    return Apply(NEGATIVE, (right,)) if left == _ZERO else Apply("-", (left, right))
