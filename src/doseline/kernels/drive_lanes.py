@@ -24,6 +24,7 @@ from doseline.kernels.lane_walk import (
     STIFF,
     TOO_MANY,
     TOO_SMALL,
+    check_amounts,
     enter_subject,
     proceed,
 )
@@ -423,6 +424,9 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                     if lane.subject >= 0:
                         if w[STEPS + l] >= most and lane.ended == SOLVED:
                             lane.ended = TOO_MANY
+                        if lane.ended in (TOO_SMALL, NO_NUMBER) and not watchful:
+                            # what no step can pass may come of an amount that is not there
+                            check_amounts(lane, l, problem, memory)
                         if lane.ended != SOLVED:
                             tell(lane, l, told, memory)
                             waiting = enter_next(lane, l, waiting, end, problem, grid, out, told, memory)
