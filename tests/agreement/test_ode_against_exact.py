@@ -2,8 +2,8 @@
 
 Truth: the exact engine, which is itself held against matrix exponentials and closed forms elsewhere. Tolerances, as
 parts of each output's maximum: 1e-7, which is promised at the default tolerance, and 1e-9 a hundred times below it,
-where the largest miss is 1e-10. Many points are read off between steps. Random bodies and tables, with rates of any size:
-1e-7 of the largest amount, for the maximum of an output that stays nearly empty says nothing.
+where the largest miss is 1e-10. Many points are read off between steps. Random bodies and tables, with rates of any
+size: 1e-7 of the largest amount, for the maximum of an output that stays nearly empty says nothing.
 """
 
 import numpy as np
