@@ -60,7 +60,7 @@ class LaneModel:
             changes[flow.source] = _plus(changes.get(flow.source), "-", Name(_flow(k)))
         return [changes.get(name, Number(0.0)) for name in self.compartments]
 
-    @property
+    @cached_property
     def timed(self) -> bool:
         """Does any rate look at the clock?"""
         formulas = [*self.definitions.values(), *self.equations]

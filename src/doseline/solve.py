@@ -26,7 +26,7 @@ def solve(
     system = system_of(compiled, covariates, infused, count=subjects)
     begins = bool(system.initial.any())
     courses = [_course(plan, infused, compiled, begins=begins) for plan in schedules]
-    usable = [np.where(system.solvable, _dose_status(course), Status.BAD_PARAMETER) for course in courses]
+    usable = [np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER) for plan in schedules]
     levels, solved = _run_blocks(system, usable, courses, Grid(times, even_step(times)), threads)
     status = np.empty(solved.shape, dtype=np.int8)
     for position, able in enumerate(usable):
@@ -134,9 +134,9 @@ def _course(plan: Schedule, infused: Sequence[int], compiled: Compiled, *, begin
     )
 
 
-def _dose_status(course: Course) -> np.ndarray:
+def dose_status(plan: Schedule) -> np.ndarray:
+    """Status (subject,) of the doses: numbers, and none below zero."""
     fit = [
-        (np.isfinite(values) & (values >= 0)).all(axis=1)
-        for values in (course.amount, course.lag, course.duration)
+        (np.isfinite(values) & (values >= 0)).all(axis=1) for values in (plan.amount, plan.lag, plan.duration)
     ]
     return np.where(np.logical_and.reduce(fit), Status.OK, Status.BAD_DOSE)

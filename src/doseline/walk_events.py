@@ -31,11 +31,8 @@ def solve_events(
     system = system_of(compiled, sets.values, infused, count=sets.count)
     systems = Systems(*system[:4], len(compiled.states))
     tables = [_table(plan, sets, systems, infused, observed=times is None) for plan in plans]
-    status = np.stack([_fit(plan, sets, system.solvable) for plan in plans])
-    subjects = len(plans[0].first) - 1
-    grid = Grid(np.empty(0), 0.0) if times is None else Grid(times, even_step(times))
-    shape = (1, int((plans[0].evid == 0).sum())) if times is None else (subjects, len(times))
-    levels = np.empty((len(plans), systems.weights.shape[0], *shape))
+    status = np.stack([given_status(plan, sets, system.solvable) for plan in plans])
+    grid, levels = blank_levels(plans, systems.weights.shape[0], times)
     ended = np.where(status == Status.OK, SOLVED, UNFIT)
     states = systems.initial.shape[1]
     entries = [entries_of(plan) for plan in plans]
@@ -51,8 +48,17 @@ def solve_events(
     in_threads(work, [(p, b) for p in range(len(plans)) for b in range(len(cuts) - 1)], threads)
     for code, told in ENDED.items():
         status[(status == Status.OK) & (ended == code)] = told
-    mark(levels, status, plans[0], gridded=times is not None)
+    _mark_lost(levels, status, plans[0], gridded=times is not None)
+    clear_failed(levels, status, plans[0], gridded=times is not None)
     return levels if times is not None else levels[:, :, 0], status
+
+
+def blank_levels(plans: Sequence[Events], outputs: int, times: np.ndarray | None) -> tuple[Grid, np.ndarray]:
+    """The grid, one without points for observations, and room for levels (plan, output, line, column)."""
+    if times is None:
+        return Grid(np.empty(0), 0.0), np.empty((len(plans), outputs, 1, int((plans[0].evid == 0).sum())))
+    shape = (len(plans), outputs, len(plans[0].first) - 1, len(times))
+    return Grid(times, even_step(times)), np.empty(shape)
 
 
 def doses_of(plan: Events) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +80,7 @@ def doses_of(plan: Events) -> tuple[np.ndarray, np.ndarray]:
 
 
 def columns_of(plan: Events) -> np.ndarray:
-    """What the agenda knows of the records; the columns about systems are left open."""
+    """What the agenda knows of the records; the columns about systems, rates and levels are left open."""
     table = np.empty(len(plan.time), dtype=TABLE)
     for name, values in (
         ("time", plan.time),
@@ -93,21 +99,27 @@ def columns_of(plan: Events) -> np.ndarray:
     return table
 
 
-def _table(
-    plan: Events, sets: Sets, systems: Systems, infused: Sequence[int], *, observed: bool
-) -> np.ndarray:
-    """Events for the kernels: the k-th infused state gets its rate from the k-th state behind the compartments."""
+def table_of(plan: Events, sets: Sets, *, observed: bool) -> np.ndarray:
+    """Events for the kernels; which states hold the rates of infusions is left open."""
     table = columns_of(plan)
-    table["inflow"] = -1
-    for k, state in enumerate(infused):
-        table["inflow"][plan.target == state] = systems.compartments + k
     table["stretch"], table["own"] = sets.stretch, sets.own
     seen = plan.evid == 0
     table["slot"] = np.where(seen, np.cumsum(seen) - 1, -1) if observed else -1
     return table
 
 
-def _fit(plan: Events, sets: Sets, sound: np.ndarray) -> np.ndarray:
+def _table(
+    plan: Events, sets: Sets, systems: Systems, infused: Sequence[int], *, observed: bool
+) -> np.ndarray:
+    """Events for the walk: the k-th infused state gets its rate from the k-th state behind the compartments."""
+    table = table_of(plan, sets, observed=observed)
+    table["inflow"] = -1
+    for k, state in enumerate(infused):
+        table["inflow"][plan.target == state] = systems.compartments + k
+    return table
+
+
+def given_status(plan: Events, sets: Sets, sound: np.ndarray) -> np.ndarray:
     """Status (subject,) of what is given: systems that are sound, doses that are numbers."""
     starts = plan.first[:-1]
     systems = np.logical_and.reduceat(sound[sets.own] & sound[sets.stretch], starts)
@@ -140,15 +152,25 @@ def _cuts(first: np.ndarray, blocks: int) -> np.ndarray:
     return np.unique(np.searchsorted(first, wanted))
 
 
-def mark(levels: np.ndarray, status: np.ndarray, plan: Events, *, gridded: bool) -> None:
-    """NaN for subjects that could not be solved, and for those whose levels have left the range of numbers."""
-    whose = per_record(np.arange(len(plan.first) - 1), plan.first)[plan.evid == 0]
+def _mark_lost(levels: np.ndarray, status: np.ndarray, plan: Events, *, gridded: bool) -> None:
+    """Find the subjects whose levels have left the range of numbers."""
+    whose = observed_of(plan)
     for position in range(len(levels)):
         wrong = ~np.isfinite(levels[position]).all(axis=0)
         lost = wrong.any(axis=1) if gridded else np.bincount(whose, wrong[0], minlength=status.shape[1]) > 0
         status[position][lost & (status[position] == Status.OK)] = Status.NOT_FINITE
+
+
+def clear_failed(levels: np.ndarray, status: np.ndarray, plan: Events, *, gridded: bool) -> None:
+    """NaN for subjects that could not be solved."""
+    for position in range(len(levels)):
         failed = status[position] != Status.OK
         if gridded:
             levels[position][:, failed] = np.nan
         else:
-            levels[position][:, 0, failed[whose]] = np.nan
+            levels[position][:, 0, failed[observed_of(plan)]] = np.nan
+
+
+def observed_of(plan: Events) -> np.ndarray:
+    """Whose each observation is (observation,)."""
+    return per_record(np.arange(len(plan.first) - 1), plan.first)[plan.evid == 0]

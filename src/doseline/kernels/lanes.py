@@ -100,7 +100,9 @@ class Problem(NamedTuple):
     """What is to be solved: subjects with their records, and every set of values that any record has."""
 
     first: np.ndarray  # (subject + 1,) where the records of each subject begin
-    table: np.ndarray  # of `agenda.TABLE`; the state that an infusion enters is its ``inflow`` too
+    table: (
+        np.ndarray
+    )  # of `agenda.TABLE`; an infusion flows into its ``target``, so ``inflow`` is not asked for
     constants: np.ndarray  # (system, constant)
     initial: np.ndarray  # (system, n)
     atol: np.ndarray  # (n,) absolute tolerance
