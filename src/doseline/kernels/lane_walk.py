@@ -14,7 +14,9 @@ from doseline.kernels.agenda import (
     RESET,
     RESET_DOSE,
     is_due,
+    overlap,
     plan_row,
+    quiet_until,
     since_last,
     take_off,
 )
@@ -143,14 +145,14 @@ def arrive_or_end(lane, l, problem, memory):
         else:
             w[START + q] += table[row].amount
         w[DOSE + l] = rate * table[row].duration if rate > 0.0 else table[row].amount
-        w[GIVEN + l] = memory.w[BASE + l]
+        w[GIVEN + l] = w[BASE + l]
     else:
         memory.running[l, target] -= 1
         w[INFLOW + q] -= rate
         if memory.running[l, target] == 0:
             # what flowed in has been taken back up to rounding: from here on exactly nothing does
             w[INFLOW + q] = 0.0
-    memory.w[JUMPED + l] = 1.0
+    w[JUMPED + l] = 1.0
 
 
 @kernel(counted=False)
@@ -194,14 +196,7 @@ def last_calm(time, first, until):
 @kernel(counted=False)
 def look_ahead(lane, l, problem, grid, memory):
     """Until when nothing but points of the grid comes, with room for rounding, and the last of these points."""
-    until = math.inf
-    if lane.row < lane.last:
-        until = problem.table[lane.row].time
-        until -= SAME * abs(until)
-    at = memory.held[l, 0] - 1
-    if at >= 0:
-        due = memory.agenda[l, at].nominal + memory.agenda[l, at].delay
-        until = min(until, due - memory.agenda[l, at].slack)
+    until = quiet_until(memory.agenda[l], memory.held[l], problem.table, lane.row, lane.last)
     lane.quiet = until - rounding(grid.time)
     lane.calm = lane.point
     if lane.point < grid.time.shape[0]:
@@ -215,9 +210,7 @@ def plan(lane, l, problem, grid, memory):
     points = grid.time.shape[0]
     if k < points and grid.time[k] < lane.quiet:
         lane.pending, lane.goal = POINT, k
-        if lane.calm > k and memory.w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (
-            grid.time[lane.calm] - grid.time[k]
-        ):
+        if memory.w[NEXT + l] * (lane.calm - k) > DENSE_FROM * (grid.time[lane.calm] - grid.time[k]):
             lane.goal = lane.calm
         lane.until, lane.delay = grid.time[lane.goal], 0.0
     else:
@@ -257,6 +250,14 @@ def plan(lane, l, problem, grid, memory):
 
 
 @kernel(counted=False)
+def spans(table, row):
+    """How long a period of a train is, and how long ago its last dose arrived [h]; a constant infusion has neither."""
+    if table[row].interval == 0.0:
+        return HELD_FOR, 0.0
+    return table[row].interval, since_last(table, row)
+
+
+@kernel(counted=False)
 def start_part(lane, l, problem, memory):
     """Go on to the next part of a train's way that has any length; False where there is none.
 
@@ -264,18 +265,15 @@ def start_part(lane, l, problem, memory):
     """
     one = problem.table[lane.row]
     whole, first = 0.0, 0.0
-    tau = one.interval
-    reach = HELD_FOR if tau == 0.0 else tau
-    if lane.steady == ENDING:
-        reach = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
-    if one.rate > 0.0 and tau > 0.0:
-        whole = math.floor(one.duration / tau * (1.0 + SAME))
-        rest = one.duration - whole * tau
-        first = min(rest if rest >= SAME * one.duration else 0.0, reach)
+    period, since = spans(problem.table, lane.row)
+    reach = since if lane.steady == ENDING else period
+    if one.rate > 0.0 and one.interval > 0.0:
+        whole, rest = overlap(one.duration, one.interval)
+        first = min(rest, reach)
     memory.w[AHEAD + l] = 0.0
     while lane.part < 2 and memory.w[AHEAD + l] <= 0.0:
         if one.rate > 0.0:
-            many = 1.0 if tau == 0.0 else whole + 1.0 - lane.part
+            many = 1.0 if one.interval == 0.0 else whole + 1.0 - lane.part
             set_rate(l, one.target, many * one.rate, memory)
         memory.w[AHEAD + l] = first if lane.part == 0 else reach - first
         lane.part += 1
@@ -288,7 +286,7 @@ def start_way(lane, l, base, problem, memory):
     """A dose of the train arrives at ``base``, and its way begins."""
     one = problem.table[lane.row]
     w = memory.w
-    memory.w[BASE + l], memory.w[GONE + l], lane.part = base, 0.0, 0
+    w[BASE + l], w[GONE + l], lane.part = base, 0.0, 0
     w[GIVEN + l] = base
     w[DOSE + l] = one.rate * one.duration if one.rate > 0.0 else one.amount
     if one.rate <= 0.0:
@@ -311,11 +309,9 @@ def start_steady(lane, l, problem, memory):
         w[START + q] = own[GUESS, i]
     lane.steady, lane.periods, lane.known, lane.least = SEEKING, 0, -1, math.inf
     set_tolerance(lane, l, problem, memory)
-    memory.w[FIRST + l], memory.w[NEXT + l] = 0.0, 0.0
-    tau = one.interval
-    since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
-    reach = HELD_FOR if tau == 0.0 else tau
-    start_way(lane, l, (lane.now + lane.past) - since - reach, problem, memory)
+    w[FIRST + l], w[NEXT + l] = 0.0, 0.0
+    period, since = spans(problem.table, lane.row)
+    start_way(lane, l, (lane.now + lane.past) - since - period, problem, memory)
     start_part(lane, l, problem, memory)
 
 
@@ -336,8 +332,8 @@ def end_steady(lane, l, problem, memory):
         w[INFLOW + one.target * LANES + l] += lane.running * one.rate
     lane.steady = MOVING
     set_tolerance(lane, l, problem, memory)
-    memory.w[FIRST + l], memory.w[NEXT + l] = 0.0, 0.0
-    memory.w[BASE + l], memory.w[GONE + l], memory.w[JUMPED + l] = lane.now + lane.past, 0.0, 1.0
+    w[FIRST + l], w[NEXT + l] = 0.0, 0.0
+    w[BASE + l], w[GONE + l], w[JUMPED + l] = lane.now + lane.past, 0.0, 1.0
 
 
 @kernel(counted=False)
@@ -368,9 +364,9 @@ def go_on_steadily(lane, l, problem, memory):
         mapped[i] = w[START + i * LANES + l]
     miss, plain = residual_of(own, mapped, lane.periods == 0, problem.rtol, problem.atol)
     lane.periods += 1
-    tau = problem.table[lane.row].interval
-    given = problem.table[lane.row].rate * HELD_FOR if tau == 0.0 else w[DOSE + l]
-    since = 0.0 if tau == 0.0 else since_last(problem.table, lane.row)
+    one = problem.table[lane.row]
+    given = one.rate * HELD_FOR if one.interval == 0.0 else w[DOSE + l]
+    period, since = spans(problem.table, lane.row)
     now = lane.now + lane.past
     # a guess that is not made from others is just one period further
     plainly = lane.known <= 0
@@ -392,7 +388,7 @@ def go_on_steadily(lane, l, problem, memory):
             own[GUESS, i] = own[BEST, i]
     for i in range(n):
         w[START + i * LANES + l] = own[GUESS, i]
-    start_way(lane, l, now - since - (HELD_FOR if tau == 0.0 else tau), problem, memory)
+    start_way(lane, l, now - since - period, problem, memory)
     return start_part(lane, l, problem, memory)
 
 
