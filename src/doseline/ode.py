@@ -16,7 +16,7 @@ from doseline.compile_lanes import LaneModel, lane_model
 from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
 from doseline.events import Events, Sets
-from doseline.kernels import lane_walk
+from doseline.kernels import lane_state
 from doseline.kernels.agenda import DOSE, OTHER, TABLE
 from doseline.kernels.drive_lanes import blank_lanes, compile_drive
 from doseline.kernels.lanes import LANES, Problem, Told
@@ -32,15 +32,15 @@ BLOCKS_A_THREAD = 4
 """Blocks are whole lanes; a block that ends leaves lanes empty, so there should be few."""
 
 ENDED = {
-    lane_walk.SOLVED: Status.OK,
-    lane_walk.UNSETTLED: Status.NO_STEADY_STATE,
-    lane_walk.TOO_MANY: Status.TOO_MANY_STEPS,
-    lane_walk.TOO_SMALL: Status.STEPS_TOO_SMALL,
-    lane_walk.NO_NUMBER: Status.RATE_NOT_FINITE,
-    lane_walk.NEGATIVE: Status.NEGATIVE_AMOUNT,
-    lane_walk.STIFF: Status.STEPS_TOO_SMALL,
+    lane_state.SOLVED: Status.OK,
+    lane_state.UNSETTLED: Status.NO_STEADY_STATE,
+    lane_state.TOO_MANY: Status.TOO_MANY_STEPS,
+    lane_state.TOO_SMALL: Status.STEPS_TOO_SMALL,
+    lane_state.NO_NUMBER: Status.RATE_NOT_FINITE,
+    lane_state.NEGATIVE: Status.NEGATIVE_AMOUNT,
+    lane_state.STIFF: Status.STEPS_TOO_SMALL,
 }
-AGAIN = (lane_walk.STIFF, lane_walk.TOO_SMALL, lane_walk.TOO_MANY)
+AGAIN = (lane_state.STIFF, lane_state.TOO_SMALL, lane_state.TOO_MANY)
 """What an implicit method may do better."""
 
 
@@ -158,13 +158,13 @@ class _Job:
 
     def solve(self, block: _Block, out: np.ndarray, ended: Ended) -> None:
         """Solve one block; its results go to ``ended`` and ``out`` (output, line, column)."""
-        begin = np.where(ended.status == Status.OK, lane_walk.SOLVED, lane_walk.UNFIT)
+        begin = np.where(ended.status == Status.OK, lane_state.SOLVED, lane_state.UNFIT)
         told = self._drive(self.solver.first, begin, block, out)
         again = np.isin(told.ended, AGAIN)
         if self.solver.method is None and again.any():
             ended.stiff_since[again] = told.time[again]
             ended.method[again] = METHODS[STIFF].number
-            begin = np.where(again, lane_walk.SOLVED, lane_walk.UNFIT)
+            begin = np.where(again, lane_state.SOLVED, lane_state.UNFIT)
             second = self._drive(STIFF, begin, block, out)
             told = Told(*(np.where(_like(again, b), b, a) for a, b in zip(told, second, strict=True)))
         for code, status in ENDED.items():

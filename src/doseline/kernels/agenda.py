@@ -139,6 +139,27 @@ def since_last(table, row):
 
 
 @kernel
+def overlap(duration, interval):
+    """How many infusions of a train run all the time, and for how long after each arrival there is one more [h]."""
+    whole = np.floor(duration / interval * (1.0 + SAME))
+    rest = duration - whole * interval
+    return whole, 0.0 if rest < SAME * duration else rest
+
+
+@kernel(inline="always")
+def quiet_until(agenda, held, table, row, last):
+    """Until when nothing happens, with room for rounding [h]; the next record is ``row``, and behind all ``last``."""
+    until = math.inf
+    if row < last:
+        until = table[row].time - SAME * abs(table[row].time)
+    at = held[0] - 1
+    if at >= 0:
+        due = agenda[at].nominal + agenda[at].delay
+        until = min(until, due - agenda[at].slack)
+    return until
+
+
+@kernel
 def plan_row(agenda, held, table, row):
     """What a record changes on the agenda; how many infusions of its train still run is the answer."""
     evid, steady = table[row].evid, table[row].steady

@@ -59,7 +59,7 @@ def balanced(own, mapped, guard, rtol, given):
     Where more is given than can leave, guesses grow until what a period adds is less than any tolerance of them, or
     than their last digit; that is no steady state.
     """
-    most = given * min(max(10.0 * rtol, 1e-3), 0.1)
+    most = given * min(max(10.0 * rtol, 1e-6), 0.1)
     even = True
     for i in range(mapped.shape[0]):
         if guard[i]:

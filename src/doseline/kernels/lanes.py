@@ -56,18 +56,13 @@ FUNCTION = types.FunctionType(types.void(types.float64[::1]))
 LANE = np.dtype(
     [
         ("subject", "i8"),  # -1: idle
-        ("row", "i8"),  # next record, and behind the last one
-        ("last", "i8"),
-        (
-            "point",
-            "i8",
-        ),  # next point of the grid; the one that the lane steps to; the last one before anything else
-        ("goal", "i8"),
-        ("calm", "i8"),
-        (
-            "within",
-            "i4",
-        ),  # does the goal lie behind the last record's own time, where the values of the stretch hold?
+        ("row", "i8"),  # next record
+        ("last", "i8"),  # behind the last one
+        ("point", "i8"),  # next point of the grid
+        ("goal", "i8"),  # the one that the lane steps to
+        ("calm", "i8"),  # the last one before anything else
+        # does the goal lie behind the last record's own time, where the values of the stretch hold?
+        ("within", "i4"),
         ("quiet", "f8"),  # until when nothing but points of the grid comes [h]; minus infinity: not known
         ("now", "f8"),  # where the state stands, a pair as in `program` [h]
         ("past", "f8"),
@@ -82,16 +77,13 @@ LANE = np.dtype(
         ("stiff", "i4"),  # steps that looked stiff, and not, one after another
         ("calmly", "i4"),
         ("stiff_at", "f8"),  # when stiffness was noticed [h]
-        (
-            "steady",
-            "i4",
-        ),  # phase of a dose at steady state; part of the phase; periods so far; known differences
-        ("part", "i4"),
-        ("periods", "i4"),
-        ("known", "i4"),
+        ("steady", "i4"),  # phase of a dose at steady state
+        ("part", "i4"),  # of a period: which one comes next
+        ("periods", "i4"),  # so far
+        ("known", "i4"),  # differences between guesses; -1: no guess was mapped yet
         ("running", "i8"),  # infusions of its train that still run
         ("least", "f8"),  # smallest residual so far
-        ("ended", "i4"),
+        ("ended", "i4"),  # see `lane_state`
     ]
 )
 
@@ -132,7 +124,7 @@ class Memory(NamedTuple):
 class Told(NamedTuple):
     """How it went, for each subject."""
 
-    ended: np.ndarray  # (subject,) see `lane_walk`
+    ended: np.ndarray  # (subject,) see `lane_state`
     steps: np.ndarray  # (subject,) steps tried
     time: np.ndarray  # (subject,) when it failed, or when stiffness was noticed [h]; NaN
     state: np.ndarray  # (subject, n) where it failed

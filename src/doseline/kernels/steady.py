@@ -9,11 +9,9 @@ any other. The same elimination solves ``-A x = rate e_i``, the level at which a
 
 from typing import NamedTuple
 
-import numpy as np
-
+from doseline.kernels.agenda import overlap
 from doseline.kernels.kernel import kernel
 from doseline.kernels.ladder import ENTERS, HELD, LEAVES, LOSS, MATRIX, SCRATCH, STRIDE, TRAIN, move
-from doseline.kernels.program import SAME
 from doseline.kernels.propagator import propagator
 
 
@@ -92,10 +90,7 @@ def hold_rate(w, target, rate, compartments, size):
 @kernel
 def run_infusions(w, train, t, compartments, size):
     """Move the row ``TRAIN`` by ``t`` <= an interval from the arrival of an infusion on."""
-    whole = np.floor(train.duration / train.interval * (1.0 + SAME))
-    rest = train.duration - whole * train.interval
-    if rest < SAME * train.duration:
-        rest = 0.0
+    whole, rest = overlap(train.duration, train.interval)
     first = min(rest, t)
     for part in range(2):
         w[TRAIN, train.inflow] = (whole + 1.0 - part) * train.rate

@@ -20,6 +20,7 @@ from doseline.kernels.agenda import (
     RESET_DOSE,
     is_due,
     plan_row,
+    quiet_until,
     since_last,
     take_off,
 )
@@ -214,19 +215,6 @@ def coast(k, until, system, systems, grid, work, out, line):
 
 
 @kernel(inline="always")
-def before(table, row, last, work, rounded):
-    """Until when nothing happens, with room for rounding [h]."""
-    until = math.inf
-    if row < last:
-        until = table[row].time - SAME * abs(table[row].time)
-    at = work.held[0] - 1
-    if at >= 0:
-        due = work.agenda[at].nominal + work.agenda[at].delay
-        until = min(until, due - work.agenda[at].slack)
-    return until - rounded
-
-
-@kernel(inline="always")
 def walk_subject(subject, first, table, systems, grid, work, out):
     """Levels of one subject into ``out``: at its observations, or where there is one, on a grid."""
     w, agenda, held = work.w, work.agenda, work.held
@@ -275,7 +263,8 @@ def walk_subject(subject, first, table, systems, grid, work, out):
             at_record = until - latest <= SAME * abs(latest) + rounded
             system = table[row - 1].own if at_record else stretch
             write_levels(w, STATE, systems, system, out, line, k)
-            k = coast(k + 1, before(table, row, last, work, rounded), stretch, systems, grid, work, out, line)
+            quiet = quiet_until(agenda, held, table, row, last) - rounded
+            k = coast(k + 1, quiet, stretch, systems, grid, work, out, line)
     ended = SOLVED if settled else UNSETTLED
     for i in range(len(work.on)):
         if settled and not math.isfinite(w[STATE, i]):
