@@ -41,6 +41,27 @@ def test_levels(compared):
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_levels_within_steps(name):
+    """Truth: scipy's DOP853 at 1e-13. Tolerance: what the engine promises, by each method.
+
+    Most levels of so fine a grid are read off the polynomials of the steps; to the middle and to the end of the course.
+    """
+    reference = MODELS[name]
+    given = [dose.time for dose in reference.given]
+    times = np.unique(np.concatenate([np.linspace(0.0, reference.until, 161), given]))
+    truth = solution(reference, times)
+    methods = (None,) if load_model(name).linear else (None, "dop853", "tsit5", "rodas5p")
+    for method in methods:
+        for end in (len(times) // 2, len(times)):
+            levels = dl.simulate(
+                name, reference.regimen, reference.people or None, times=times[:end], method=method
+            )
+            for output, exact in truth.items():
+                off = np.abs(levels[output].values.ravel() - exact[:end]).max() / np.abs(exact).max()
+                assert off <= PROMISED, (method, output, end)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_two_methods_agree(name):
     """Truth: an implicit method of order 5. Tolerance: what its own at 1e-10 can hold, far below what is promised."""
     reference = MODELS[name]
