@@ -92,9 +92,13 @@ class _Writer:
         if node.rule in ("min", "max"):
             sign = "<" if node.rule == "min" else ">"
             folded = values[0]
-            for value in values[1:]:
+            for at, value in enumerate(values[1:]):
+                # written into one another, the text would grow threefold with each of many
+                if at:
+                    self.lines.append(f"v{len(self.known)}_{at} = {folded}")
+                    folded = f"v{len(self.known)}_{at}"
                 # as numpy's: NaN on either side is NaN
-                folded = f"({folded} if {folded} {sign} {value} or {folded} != {folded} else {value})"
+                folded = f"{folded} if {folded} {sign} {value} or {folded} != {folded} else {value}"
             return folded
         if node.rule == "where":
             return f"{values[1]} if {values[0]} != 0.0 else {values[2]}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,6 +73,9 @@ QUANTITY = re.compile(
 """A number and what stands behind it."""
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 @cache
 def registry() -> pint.UnitRegistry:
     """Give the units of this process: pint's application registry, so that users' own quantities fit.
@@ -81,7 +85,11 @@ def registry() -> pint.UnitRegistry:
     """
     import pint
 
-    return pint.get_application_registry()
+    with _ONE_AT_A_TIME:
+        found = pint.get_application_registry()
+        # pint reads its units when first asked, and a thread that asks meanwhile is told that there are none
+        found.parse_units("h")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,3 +269,29 @@ def test_compiled_in_sixteen_lanes():
                 np.testing.assert_allclose(
                     mine, truth, rtol=CLOSE, atol=CLOSE, err_msg=f"{name}, lane {lane}"
                 )
+
+
+def test_smallest_of_thirty():
+    """Truth: the smallest one, told from the numbers; the text must not grow threefold with each of them."""
+    shares = np.random.default_rng(5).permutation(np.arange(1.0, 31.0))
+    least = ", ".join(f"x / {share:.0f} + y * {share:.0f}" for share in shares)
+    model = LaneModel(
+        model_of(
+            "thirty",
+            {"KA": (1.0, "1/h")},
+            '[compartments]\nx = { unit = "1", label = "x" }\ny = { unit = "1", label = "x" }\n'
+            'gut = { unit = "mg", label = "x" }\n'
+            f'[rates]\nx = "KA * min({least})"\ny = "KA * max({least})"\n'
+            '[routes.oral]\nlabel = "x"\ninto = "gut"\n[outputs]\nx = { value = "x", unit = "1", label = "x" }\n',
+        ),
+        (),
+        False,
+    )
+    w = np.ones(lanes.JACOBIAN + lanes.LANES * 9)
+    x, y = np.random.default_rng(6).uniform(0.05, 3.0, (2, lanes.LANES))
+    x[3] = np.nan
+    w[lanes.STATE : lanes.STATE + lanes.LANES * 2] = np.concatenate([x, y])
+    model.rhs(w)
+    found = w[lanes.RATE : lanes.RATE + lanes.LANES * 2].reshape(2, lanes.LANES)
+    each = x / shares[:, np.newaxis] + y * shares[:, np.newaxis]
+    np.testing.assert_allclose(found, [each.min(axis=0), each.max(axis=0)], rtol=1e-14, equal_nan=True)

@@ -166,6 +166,24 @@ def test_a_subject_that_fails_changes_no_neighbour(alone):
         assert np.isnan(found[name].values[:, [3, 21]]).all()
 
 
+@pytest.mark.parametrize("fewer", [0, 1])
+def test_most_steps(alone, fewer):
+    """As many steps as a subject needs are enough for it, and one less is not, whoever is beside it."""
+    rows = np.flatnonzero(~STIFF)
+    for at in rows[:5]:
+        steps = int(alone[1][3, 0, at])
+        how = {
+            "times": FINE,
+            "meal": "fasted",
+            "on_failure": "mark",
+            "method": "dop853",
+            "max_steps": steps - fewer,
+        }
+        status = dl.simulate(MODEL, COURSES["both"], chosen(rows), threads=1, **how)["status"].values.ravel()
+        needed = alone[1][3, 0, rows]
+        np.testing.assert_array_equal(status == 0, needed <= steps - fewer)
+
+
 # ---------------------------------------------------------------- event tables
 
 COLUMNS = ("TIME", "EVID", "AMT", "RATE", "II", "ADDL", "SS", "CMT", "WT", "FAST", "SLOW")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import doseline as dl
+from doseline.units import dimension
 
 WAIT = 120
 """Seconds after which a child counts as hung."""
@@ -137,3 +138,28 @@ def test_unwritable_cache_folder(tmp_path):
     assert said == usual
     after = {str(path) for path, _, files in os.walk(package) for name in files if name.endswith(".nbi")}
     assert after == before, "compiled code beside the source is not keyed by the state of the source"
+
+
+FIRST_UNITS = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from doseline.units import dimension
+start = Barrier(8)
+def asked(_):
+    start.wait()
+    return dimension("ug/L/day").words
+with ThreadPoolExecutor(8) as pool:
+    print(*set(pool.map(asked, range(8))))
+"""
+
+
+def test_first_units_from_eight_threads():
+    """Truth: the answer of this process. None of them may find a registry that has not been read yet."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", FIRST_UNITS],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert ended(child) == [f"{dimension('ug/L/day').words}\n"]

@@ -294,7 +294,7 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                 for l in range(LANES):
                     lane = lanes[l]
                     if lane.subject >= 0:
-                        if w[STEPS + l] >= most and lane.ended == SOLVED:
+                        if w[STEPS + l] > most and lane.ended == SOLVED:
                             lane.ended = TOO_MANY
                         if lane.ended in (TOO_SMALL, NO_NUMBER) and not watchful:
                             # what no step can pass may come of an amount that is not there
