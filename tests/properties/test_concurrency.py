@@ -147,7 +147,7 @@ from doseline.units import dimension
 start = Barrier(8)
 def asked(_):
     start.wait()
-    return dimension("ug/L/day").words
+    return dimension("mmHg * mL").words
 with ThreadPoolExecutor(8) as pool:
     print(*set(pool.map(asked, range(8))))
 """
@@ -162,4 +162,4 @@ def test_first_units_from_eight_threads():
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert ended(child) == [f"{dimension('ug/L/day').words}\n"]
+    assert ended(child) == [f"{dimension('mmHg * mL').words}\n"]
