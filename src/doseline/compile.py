@@ -3,8 +3,8 @@
 Everything is in coherent units here: hours, mg, L, and what is made of them.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,9 @@ from doseline.model.linear import LinearForm
 from doseline.model.spec import Formulation, Meal, Model, Route
 
 Values = Mapping[str, float | np.ndarray]
+
+Effects = Mapping[str, Callable[[float | np.ndarray], np.ndarray]]
+"""What makes an individual value of a typical one, for each parameter that has random effects."""
 
 ENTRY: Mapping[str, float] = {"bioavailability": 1.0, "lag": 0.0, "duration": 0.0, "rate": 0.0}
 """What a route says of a dose where the model file says nothing: a bolus of all of it, at once."""
@@ -31,9 +34,13 @@ class Intake:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A model as functions from covariates to arrays; its matrices are there for linear models only."""
+    """A model as functions from covariates to arrays; its matrices are there for linear models only.
+
+    ``estimates`` are typical values that replace those of the file, in coherent units: one draw of their uncertainty.
+    """
 
     model: Model
+    estimates: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def states(self) -> dict[str, int]:
@@ -53,18 +60,50 @@ class Compiled:
         return {name: (output.from_coherent, rows[name]) for name, output in self.model.outputs.items()}
 
     def parameters(
-        self, covariates: Values, changes: Mapping[str, float] | None = None
+        self,
+        covariates: Values,
+        changes: Mapping[str, float] | None = None,
+        effects: Effects | None = None,
     ) -> dict[str, float | np.ndarray]:
-        """Each name's value for each subject: typical values, covariates, then ``[individual]`` from top to bottom."""
+        """Each name's value for each subject: typical values, covariates, then ``[individual]`` from top to bottom.
+
+        A random effect acts on what covariates make of a parameter: behind its line of ``[individual]``, else at once.
+        """
         values: dict[str, float | np.ndarray] = {}
         for name, parameter in self.model.parameters.items():
             values[name] = parameter.value * parameter.to_coherent
+        values.update(self.estimates)
         values.update(covariates)
-        for name, value in (changes or {}).items():
-            values[name] = value
+        values.update(changes or {})
+        for name, effect in (effects or {}).items():
+            if name not in self.model.individual:
+                values[name] = effect(values[name])
         for name, expression in self.model.individual.items():
             values[name] = expression.evaluate(values)
+            if effects and name in effects:
+                values[name] = effects[name](values[name])
         return values
+
+    @cached_property
+    def acting(self) -> frozenset[str]:
+        """Parameters that act in the body: all but those that only say how a dose enters."""
+        model = self.model
+        formulas = [flow.rate for flow in model.flows]
+        for section in (model.rates, model.variables, model.initial):
+            formulas += section.values()
+        formulas += [output.value for output in model.outputs.values()]
+        return self._behind(name for formula in formulas for name in formula.names)
+
+    def _behind(self, names: Iterable[str]) -> frozenset[str]:
+        """These names, and those that lines of ``[individual]`` make them of."""
+        found, left = set[str](), list(names)
+        while left:
+            name = left.pop()
+            if name not in found:
+                found.add(name)
+                line = self.model.individual.get(name)
+                left += line.names if line is not None else ()
+        return frozenset(found)
 
     def system(self, values: Values, *, subjects: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """State matrix (subject, n, n) [1/h], what leaves the body (subject, n) [1/h], outputs (output, subject, n).
@@ -141,7 +180,9 @@ class Compiled:
             )
         return name
 
-    def entry(self, intake: Intake, covariates: Values) -> tuple[int, Values]:
+    def entry(
+        self, intake: Intake, covariates: Values, effects: Effects | None = None
+    ) -> tuple[int, Values]:
         """Where a dose enters (array position), and the values of `ENTRY` there, in h, mg and mg/h."""
         route: Route = self.model.routes[intake.route]
         into, changes = route.into, {}
@@ -150,7 +191,7 @@ class Compiled:
             # a meal names the depot of the first route, that of swallowed doses; an infusion stays where it goes
             into = meal.into if meal.into and intake.route == self.model.default_route else into
             changes = {name: value.value * value.to_coherent for name, value in meal.overrides.items()}
-        values = self.parameters(covariates, changes)
+        values = self.parameters(covariates, changes, effects)
         entry = dict[str, float | np.ndarray](ENTRY)
         for name in entry:
             expression: Expression | None = getattr(route, name)

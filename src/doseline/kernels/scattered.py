@@ -1,0 +1,298 @@
+r"""Doses at times of each subject's own, on an even grid.
+
+A dose between two grid points is replaced by what is left of it at the later one: ``amount * exp(A t) e`` with the time
+``t`` to that point and the unit vector ``e`` of the state it enters. From there on every segment is a whole number of
+grid steps, so a subject needs the powers of one matrix, however irregular the doses are. ``exp(A t) e`` is a polynomial
+in ``t`` whose coefficients are worked out once a subject; shifted by the fastest loss, as in `propagator`, none of them
+is negative. Doses that are far from their grid point, in time or for the model, take the propagator itself.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from doseline.kernels.drive import read_table
+from doseline.kernels.kernel import kernel
+from doseline.kernels.program import COLUMNS, points_before
+from doseline.kernels.propagator import multiply, propagator
+
+FAR = 16.0
+"""Losses times time from which the polynomial would need too many terms."""
+TERMS = 64
+"""Most terms: at `FAR` what is left out is below 1e-18 of the sum."""
+SMALL = 1e-18
+
+
+class Arrivals(NamedTuple):
+    """What each subject of a block takes. Arrays with one column hold for all doses."""
+
+    time: np.ndarray  # (dose,) nominal, ascending [h]
+    delay: np.ndarray  # (subject, dose) from there to the arrival: late, and lag [h]
+    amount: np.ndarray  # (subject, dose) that arrives [mg]; 0: nothing
+    duration: np.ndarray  # (subject, dose) of a zero-order input [h]; 0: a bolus
+    target: np.ndarray  # (subject, dose) state that a bolus enters
+    inflow: np.ndarray  # (state,) state that holds the rate of infusions into each
+    inflows: int  # states from this one on hold rates of infusions
+    begins: bool  # is there anything in the body at time zero?
+
+
+class Entered(NamedTuple):
+    """Inputs of one subject in order of grid points, and memory for them."""
+
+    cell: np.ndarray  # (input,) the grid point that it is moved to
+    ahead: np.ndarray  # (input,) time to that point [h]
+    place: np.ndarray  # (input,) state; -1: what is there at time zero
+    factor: np.ndarray  # (input,) what enters: mg, or mg/h
+    change: np.ndarray  # (input,) 0: a bolus; 1, -1: an infusion begins, ends
+    share: np.ndarray  # (input,)
+    vector: np.ndarray  # (state, input) what is left of it at the grid point
+    term: np.ndarray  # (TERMS, state)
+
+
+def blank_entered(doses, states):
+    """Memory for one thread; plain Python, for compiling it takes a second."""
+    most = 2 * doses + 1
+    return Entered(
+        np.empty(most, np.int64), np.empty(most), np.empty(most, np.int64), np.empty(most),
+        np.empty(most, np.int64), np.empty(most), np.empty((states, most)), np.empty((TERMS, states)),
+    )  # fmt: skip
+
+
+@kernel
+def put_in(count, entry, entered):
+    """Insert one input behind those of the same or an earlier grid point; returns the new count."""
+    cell, ahead, place, factor, change = entry
+    at = count
+    while at > 0 and entered.cell[at - 1] > cell:
+        entered.cell[at] = entered.cell[at - 1]
+        entered.ahead[at] = entered.ahead[at - 1]
+        entered.place[at] = entered.place[at - 1]
+        entered.factor[at] = entered.factor[at - 1]
+        entered.change[at] = entered.change[at - 1]
+        at -= 1
+    entered.cell[at] = cell
+    entered.ahead[at] = ahead
+    entered.place[at] = place
+    entered.factor[at] = factor
+    entered.change[at] = change
+    return count + 1
+
+
+@kernel
+def list_entered(row, arrivals, grid, entered):
+    """Write one subject's inputs in order; returns how many come before the end of the grid."""
+    count, k = np.int64(0), np.int64(0)
+    points = grid.time.shape[0]
+    delays, amounts = arrivals.delay.shape[1] > 1, arrivals.amount.shape[1] > 1
+    durations, targets = arrivals.duration.shape[1] > 1, arrivals.target.shape[1] > 1
+    # dose -1 is what is there at time zero
+    for dose in range(-1 if arrivals.begins else 0, len(arrivals.time)):
+        amount, time, delay, duration, target = 1.0, 0.0, 0.0, 0.0, np.int64(-1)
+        if dose >= 0:
+            amount = arrivals.amount[row, dose if amounts else 0]
+            time = arrivals.time[dose]
+            delay = arrivals.delay[row, dose if delays else 0]
+            duration = arrivals.duration[row, dose if durations else 0]
+            target = np.int64(arrivals.target[row, dose if targets else 0])
+        # one call in a loop, for numba compiles a function anew for each literal it is called with
+        for end in range(0 if amount == 0.0 else 2 if duration > 0.0 else 1):
+            late = delay + end * duration
+            # the inputs come almost in order: begin where the one before it was found
+            while k > 0 and (grid.time[k - 1] - time) - late >= 0.0:
+                k -= 1
+            k = points_before(grid, k, time, late)
+            if k < points:
+                ahead = max((grid.time[k] - time) - late, 0.0)
+                place = arrivals.inflow[target] if duration > 0.0 else target
+                factor = (1 - 2 * end) * amount / duration if duration > 0.0 else amount
+                change = np.int64((1 - 2 * end) if duration > 0.0 else 0)
+                count = put_in(count, (k, ahead, place, factor, change), entered)
+    return count
+
+
+@kernel
+def fill_terms(matrix, fastest, step, place, terms, size):
+    """Coefficients of ``exp((A + q) step s) e`` in powers of s; returns how many matter for s up to 1."""
+    n = len(size)
+    for i in range(n):
+        terms[0, i] = 0.0
+    terms[0, place] = 1.0
+    total, used = 1.0, 1
+    for m in range(1, TERMS):
+        added, share = 0.0, step / m
+        for i in range(n):
+            value = fastest * terms[m - 1, i]
+            for j in range(n):
+                value += matrix[i * n + j] * terms[m - 1, j]
+            terms[m, i] = value * share
+            added += terms[m, i]
+        total += added
+        used = m + 1
+        if added < SMALL * total and m > fastest * step:
+            break
+    return used
+
+
+@kernel
+def fill_vectors(row, count, system, grid, entered, size):
+    """What is left of each near input at its grid point; returns how many are far, their `share` is -1."""
+    n, far = len(size), 0
+    matrix = system.rates[row]
+    fastest = 0.0
+    for j in range(n):
+        fastest = max(fastest, -matrix[j * n + j])
+    places = 0
+    for d in range(count):
+        ahead = entered.ahead[d]
+        entered.share[d] = math.exp(-fastest * ahead)
+        if entered.place[d] < 0 or ahead > grid.step * (1.0 + 1e-9) or fastest * ahead > FAR:
+            entered.share[d] = -1.0
+            far += 1
+        else:
+            places |= 1 << entered.place[d]
+        for i in range(n):
+            entered.vector[i, d] = 0.0
+    reach = min(grid.step, FAR / fastest) if fastest > 0.0 else grid.step
+    per_reach = 1.0 / reach
+    for place in range(n):
+        if places >> place & 1:
+            used = fill_terms(matrix, fastest, reach, place, entered.term, size)
+            for i in range(n):
+                vector = entered.vector[i]
+                # a loop over doses for each term: it vectorises, one over terms does not
+                inner = np.zeros(count)
+                for m in range(used - 1, -1, -1):
+                    term = entered.term[m, i]
+                    for d in range(count):
+                        inner[d] = inner[d] * (entered.ahead[d] * per_reach) + term
+                for d in range(count):
+                    taken = entered.place[d] == place and entered.share[d] >= 0.0
+                    vector[d] += inner[d] * entered.share[d] * entered.factor[d] if taken else 0.0
+                if i == place:
+                    for d in range(count):
+                        # the rate of an infusion stays what it is, in every digit
+                        if entered.change[d] != 0 and entered.place[d] == place and entered.share[d] >= 0.0:
+                            vector[d] = entered.factor[d]
+    return far
+
+
+@kernel
+def fill_far(row, count, far, system, grid, entered, step, moved, scratch, size):
+    """``exp(A step)``, and what is left of each far input."""
+    n, d = len(size), -1
+    rates, losses = system.rates[row], system.losses[row]
+    # one call in one loop: each call of it would be compiled in full
+    for s in range(far + 1):
+        t = grid.step
+        if s > 0:
+            d += 1
+            while entered.share[d] >= 0.0:
+                d += 1
+            t = entered.ahead[d]
+        propagator(rates, losses, t, moved, scratch, size)
+        for i in range(n):
+            if s == 0:
+                for j in range(n):
+                    step[i * n + j] = moved[i * n + j]
+            elif entered.place[d] >= 0:
+                entered.vector[i, d] = moved[i * n + entered.place[d]] * entered.factor[d]
+            else:
+                total = 0.0
+                for j in range(n):
+                    total += moved[i * n + j] * system.initial[row, j]
+                entered.vector[i, d] = total
+
+
+@kernel
+def fill_powers(row, widest, system, step, powers, tables, size):
+    """Powers of the step (widest + 1, n * n), and ``weights . step ** c`` for each column c of the tables."""
+    n = len(size)
+    for i in range(n):
+        for j in range(n):
+            powers[0, i * n + j] = 1.0 if i == j else 0.0
+    for c in range(1, widest + 1):
+        multiply(step, powers[c - 1], powers[c], size)
+    for o in range(system.weights.shape[0]):
+        for c in range(widest):
+            for i in range(n):
+                total = 0.0
+                for j in range(n):
+                    total += system.weights[o, row, j] * powers[c, j * n + i]
+                tables[o, i, c] = total
+
+
+@kernel
+def run_cells(row, count, entered, arrivals, powers, tables, state, out, size):
+    """Levels of one subject into ``out``; ``state`` (2, n) ends at the end of the grid."""
+    n = len(size)
+    now, then = state[0], state[1]
+    points = out.shape[2]
+    widest = powers.shape[0] - 1
+    for i in range(n):
+        now[i] = 0.0
+    d, k, running = 0, 0, 0
+    if count > 0:
+        k = entered.cell[0]
+    else:
+        k = points
+    for o in range(out.shape[0]):
+        for c in range(k):
+            out[o, row, c] = 0.0
+    while k < points:
+        while d < count and entered.cell[d] == k:
+            for i in range(n):
+                now[i] += entered.vector[i, d]
+            running += entered.change[d]
+            d += 1
+        if running == 0:
+            # what flowed in has been taken back up to rounding: from here on exactly nothing does
+            for i in range(arrivals.inflows, n):
+                now[i] = 0.0
+        last = entered.cell[d] if d < count else points
+        while k < last:
+            columns = min(last - k, widest)
+            for o in range(out.shape[0]):
+                read_table(out[o, row, k : k + columns], now, tables[o], size)
+            for i in range(n):
+                then[i] = now[i]
+            for i in range(n):
+                total = 0.0
+                for j in range(n):
+                    total += powers[columns, i * n + j] * then[j]
+                now[i] = total
+            k += columns
+
+
+@kernel
+def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, size):
+    """Levels of the subjects ``begin + 0, 1, ...`` of a block into ``out`` (output, subject, time).
+
+    Rows of ``arrivals``, ``able`` and ``solved`` are the block's; ``entered`` comes from `blank_entered`, and no two
+    threads may share it.
+    """
+    n = len(size)
+    state, scratch = np.empty((2, n)), np.empty((4, n * n))
+    step, moved = np.empty(n * n), np.empty(n * n)
+    room_powers = np.empty((COLUMNS + 1, n * n))
+    points = grid.time.shape[0]
+    for row in range(able.shape[0]):
+        subject = begin + row
+        solved[row] = able[row]
+        if able[row]:
+            count = list_entered(row, arrivals, grid, entered)
+            widest = 1
+            for d in range(count):
+                after = entered.cell[d + 1] if d + 1 < count else points
+                widest = max(widest, after - entered.cell[d])
+            widest = min(widest, COLUMNS)
+            far = fill_vectors(subject, count, system, grid, entered, size)
+            fill_far(subject, count, far, system, grid, entered, step, moved, scratch, size)
+            powers = room_powers[: widest + 1]
+            tables = np.empty((out.shape[0], n, widest))
+            fill_powers(subject, widest, system, step, powers, tables, size)
+            run_cells(subject, count, entered, arrivals, powers, tables, state, out, size)
+            for i in range(n):
+                solved[row] = solved[row] and math.isfinite(state[0, i])
+        if not solved[row]:
+            out[:, subject, :] = np.nan
