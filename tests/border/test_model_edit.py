@@ -328,7 +328,7 @@ MISTAKES = {
         {"parametrs": {}},
         f"{PLACE} [parametrs]: unknown section\n  did you mean 'parameters'? sections: name, title, version, source, "
         "covariates, parameters, individual, compartments, variables, flows, rates, initial, routes, formulations, "
-        "outputs",
+        "outputs, variability, occasions, blocks, residual, uncertainty",
     ),
     "no entries": (
         {"parameters": 5},

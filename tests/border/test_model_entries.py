@@ -22,7 +22,7 @@ ONE = {
     "unknown key": (
         ("reference = 70", "reference = 70, heigh = 3"),
         "m.toml [covariates.WT]: unknown key 'heigh'\n"
-        "  did you mean 'high'? known here: unit, reference, label, low, high",
+        "  did you mean 'high'? known here: unit, reference, label, low, high, codes",
     ),
     "unknown key at the top": (
         ('version = "1.0"', 'version = "1.0"\nauthor = "me"'),
@@ -31,7 +31,8 @@ ONE = {
     "unknown section": (
         ("[covariates]\n", "[covariats]\nAGE = 3\n[covariates]\n"),
         "m.toml [covariats]: unknown section\n  did you mean 'covariates'? sections: source, covariates, parameters, "
-        "individual, compartments, variables, flows, rates, initial, routes, formulations, outputs, check",
+        "individual, compartments, variables, flows, rates, initial, routes, formulations, "
+        "outputs, variability, occasions, blocks, residual, uncertainty, check",
     ),
     "name": (
         ('name = "example"', 'name = "../example"'),

@@ -260,7 +260,8 @@ def test_every_mistake_is_told_at_once():
     )
     assert complaint(text) == (
         "m.toml [sauce]: unknown section\n  did you mean 'source'? sections: source, covariates, parameters, "
-        "individual, compartments, variables, flows, rates, initial, routes, formulations, outputs, check\n"
+        "individual, compartments, variables, flows, rates, initial, routes, formulations, "
+        "outputs, variability, occasions, blocks, residual, uncertainty, check\n"
         "m.toml: section [source] is missing or empty\n  add [source] with at least one entry\n"
         "m.toml [parameters.KA]: 'value' is missing\n  add value = ...: a finite number, without quotes\n"
         "m.toml [parameters.KA]: unknown key 'valeu'\n"

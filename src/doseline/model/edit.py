@@ -227,6 +227,11 @@ _EXAMPLES: Mapping[str, str] = {
     "routes": 'routes={"iv": "central"}',
     "formulations": 'formulations={"capsule": {"label": "capsule", "strengths": [10, 20]}}',
     "outputs": 'outputs={"plasma": ("central / V", "mg/L")}',
+    "variability": 'variability={"CL": "30 %"}',
+    "occasions": 'occasions={"F": ("20 %", "dose")}',
+    "blocks": 'blocks={"disposition": {"effects": ["CL", "V"], "correlations": [[0.3]], ...}}',
+    "residual": 'residual={"plasma": "15 %"}',
+    "uncertainty": 'uncertainty={"parameters": ["CL", "V"], "covariance": [[0.2], [0.1, 0.4]], ...}',
 }
 
 

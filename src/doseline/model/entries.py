@@ -82,13 +82,14 @@ class Header(Entry):
 
 
 class Covariate(Entry):
-    """A property of a subject: unit, reference value, and the range the model is meant for."""
+    """A property of a subject: unit, reference value, the range the model is meant for, words for its numbers."""
 
     unit: Unit = Field(description=UNIT_HINT)
     reference: Real = Field(description="the value of the reference subject, a number")
     label: Text = Field(description="a few words in quotes")
     low: Annotated[float, Strict()] = -math.inf
     high: Annotated[float, Strict()] = math.inf
+    codes: dict[str, Real] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _ordered(self) -> Covariate:

@@ -27,6 +27,9 @@ from doseline.model.entries import (
     Source,
 )
 from doseline.model.expression import Expression, parse
+from doseline.model.residual import Residual
+from doseline.model.uncertainty import Uncertainty
+from doseline.model.variability import Block, Effect, Occasional
 from doseline.units import dimension
 
 OUT = "out"
@@ -60,6 +63,11 @@ class Draft:
     routes: dict[str, Route] = field(default_factory=dict)
     formulations: dict[str, Formulation] = field(default_factory=dict)
     outputs: dict[str, Output] = field(default_factory=dict)
+    variability: dict[str, Effect] = field(default_factory=dict)
+    occasions: dict[str, Occasional] = field(default_factory=dict)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    residual: dict[str, Residual] = field(default_factory=dict)
+    uncertainty: Uncertainty | None = None
     checks: list[tuple[str, Check]] = field(default_factory=list)  # with the section that messages name
     broken: dict[str, list[str]] = field(default_factory=dict)  # section: names whose entry could not be read
     problems: list[Problem] = field(default_factory=list)
@@ -102,11 +110,15 @@ class _Reader:
             "routes": self.reader(Route),
             "formulations": self.formulation,
             "outputs": self.reader(Output),
+            "variability": self.reader(Effect),
+            "occasions": self.reader(Occasional),
+            "blocks": self.reader(Block),
+            "residual": self.reader(Residual),
         }
 
     def read(self) -> Draft:
         """Read the file from top to bottom."""
-        draft, sections = self.draft, ("source", *self.readers, "check")
+        draft, sections = self.draft, ("source", *self.readers, "uncertainty", "check")
         if len(self.raw) > MOST_ENTRIES:
             draft.complain("", f"{len(self.raw)} sections", f"at most {MOST_ENTRIES}")
             return draft
@@ -124,6 +136,8 @@ class _Reader:
             draft.source = self.entry(Source, self.raw["source"], "source")
         for section, reader in self.readers.items():
             self.table(section, reader)
+        if "uncertainty" in self.raw:
+            draft.uncertainty = self.entry(Uncertainty, self.raw["uncertainty"], "uncertainty")
         self.checks()
         return draft
 

@@ -25,22 +25,31 @@ from doseline.model.entries import (
     positive_kind,
 )
 from doseline.model.linear import LinearForm, linear_form
+from doseline.model.matrix import Rows
+from doseline.model.residual import Residual
+from doseline.model.uncertainty import Uncertainty
+from doseline.model.variability import Block, Effect, Occasional
 from doseline.units import read_quantity
 
 __all__ = [
     "METRICS",
+    "Block",
     "Check",
     "Compartment",
     "Covariate",
+    "Effect",
     "Flow",
     "Formulation",
     "Meal",
     "Model",
+    "Occasional",
     "Output",
     "Parameter",
     "Per",
+    "Residual",
     "Route",
     "Source",
+    "Uncertainty",
 ]
 
 
@@ -69,6 +78,11 @@ class Model(Entry):
     routes: dict[str, Route]
     formulations: dict[str, Formulation]
     outputs: dict[str, Output]
+    variability: dict[str, Effect] = Field(default_factory=dict)
+    occasions: dict[str, Occasional] = Field(default_factory=dict)
+    blocks: dict[str, Block] = Field(default_factory=dict)
+    residual: dict[str, Residual] = Field(default_factory=dict)
+    uncertainty: Uncertainty | None = None
     checks: tuple[Check, ...]
     text: str
     path: str
@@ -81,7 +95,9 @@ class Model(Entry):
     def __hash__(self) -> int:
         """Equal for equal models."""
         values = tuple(parameter.value for parameter in self.parameters.values())
-        return hash((self.name, self.version, *self.parameters, *values, *map(str, self.individual.values())))
+        spread = (*self.variability, *self.occasions, *self.blocks, *self.residual)
+        lines = map(str, self.individual.values())
+        return hash((self.name, self.version, *self.parameters, *values, *lines, *spread))
 
     def _said(self) -> list[Any]:
         """Everything but text, path and changes; the order of entries counts, for the first ones are the defaults."""
@@ -140,6 +156,48 @@ class Model(Entry):
         """Give the first meal of a formulation (of the default one); None where it has none."""
         chosen = formulation or self.default_formulation
         return next(iter(self.formulations[chosen].meals), None) if chosen else None
+
+    def effect_blocks(self, between: str) -> list[tuple[tuple[str, ...], Rows]]:
+        """Effects that are drawn together, with the lower factor L of their correlations; lone ones are blocks of one.
+
+        Parameters
+        ----------
+        between : str   "subjects" or "occasions".
+
+        Returns
+        -------
+        list of (names, L) : L has full rows, and L L' has a diagonal of 1: L times independent normal numbers gives
+            correlated ones of standard deviation 1, to be scaled by `spread_of`. Blocks stand in the order of their
+            first effects.
+        """
+        found: dict[tuple[str, ...], Rows] = {}
+        for name in self.variability if between == "subjects" else self.occasions:
+            block = self._block(name, between)
+            found.setdefault(
+                (name,) if block is None else block.effects, block.factor() if block else ((1.0,),)
+            )
+        return list(found.items())
+
+    def spread_of(self, name: str, *, between: str = "subjects", typical: float | None = None) -> float:
+        """Standard deviation of an effect's eta, from its block or from itself; see :meth:`Effect.sd_of`.
+
+        Parameters
+        ----------
+        name : str                 A parameter with an effect that has an eta.
+        between : str              "subjects" or "occasions".
+        typical : float or array   The typical value, in the parameter's unit; that of [parameters] if left out.
+        """
+        block = self._block(name, between)
+        sds = block.sds() if block is not None else None
+        if block is not None and sds is not None:
+            return sds[block.effects.index(name)]
+        effect = self.variability[name] if between == "subjects" else self.occasions[name]
+        return effect.sd_of(self.parameters[name].value if typical is None else typical)
+
+    def _block(self, name: str, between: str) -> Block | None:
+        """Give the block that an effect belongs to."""
+        blocks = (each for each in self.blocks.values() if each.between == between)
+        return next((each for each in blocks if name in each.effects), None)
 
     def with_(self, **parameters: Any) -> Model:
         """Give the same model with other typical values.

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 SECTIONS = (
     *("source", "covariates", "parameters", "individual", "compartments", "variables", "flows", "rates"),
     *("initial", "routes", "formulations", "outputs"),
+    *("variability", "occasions", "blocks", "residual", "uncertainty"),
 )
 """Sections of a file in the order in which they are written; every one is a field of the model too."""
 
 _ALWAYS = ("unit",)  # keys that are written even where they could be left out
-_SPREAD: Mapping[str, int] = {"routes": 1, "formulations": 3}
+_SPREAD: Mapping[str, int] = {"routes": 1, "formulations": 3, "blocks": 1}
 """Levels below a section whose tables have a header of their own; all others stand on one line each."""
 _FEW_DOTS = MOST_DOTS // 2
 _ROW = 20  # entries of a list that stand on one line
@@ -132,6 +133,8 @@ def _value(value: Any) -> str:
         return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list):
         written = [_value(each) for each in value]
+        if any(isinstance(each, list) for each in value):
+            return "[" + ",\n    ".join(written) + "]"
         rows = [", ".join(written[start : start + _ROW]) for start in range(0, len(written), _ROW)]
         return "[" + ",\n    ".join(rows) + "]"
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15

@@ -1,0 +1,119 @@
+"""Symmetric matrices of model files as rows of floats: triangles, correlations, Cholesky's factor.
+
+Plain loops over floats: every step is correctly rounded, so the factor has the same bits on every machine, which LAPACK
+does not promise (and neither does `sum`, which adds in another way from Python 3.12 on).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from doseline.errors import InputError
+
+Rows = tuple[tuple[float, ...], ...]
+
+LEAST_PIVOT = 1e-12
+"""What is left of a variance of 1 when all before it is known; below this it is nothing but rounding."""
+LARGEST_SHOWN = 10
+"""Rows of a matrix that an advice prints."""
+_ALIKE = 1e-9
+_TRIANGLE = "expected a lower triangle, [[a], [b, c], [d, e, f]], or the full matrix"
+
+
+def lower_triangle(rows: Rows, size: int, *, ones: bool = False) -> Rows:
+    """Give the lower triangle with its diagonal, also from a full matrix; with `ones` the diagonal may be left out.
+
+    Raises
+    ------
+    InputError : rows of other lengths, or a full matrix that is not symmetric.
+
+    >>> lower_triangle(((0.3,),), 2, ones=True)
+    ((1.0,), (0.3, 1.0))
+    """
+    if ones and len(rows) == size - 1 and all(len(row) == n for n, row in enumerate(rows, start=1)):
+        rows = ((1.0,), *((*row, 1.0) for row in rows))
+    if len(rows) != size:
+        raise InputError(f"{_counted(len(rows), 'row')} for {size} names", advice=_TRIANGLE)
+    full = size > 1 and len(rows[0]) == size
+    for n, row in enumerate(rows, start=1):
+        if len(row) != (size if full else n):
+            raise InputError(f"row {n} has {_counted(len(row), 'number')}", advice=_TRIANGLE)
+        for m in range(n if full else 0):
+            if not math.isclose(row[m], rows[m][n - 1], rel_tol=_ALIKE):
+                raise InputError(
+                    f"row {n} has {row[m]:g} in column {m + 1}, and row {m + 1} has {rows[m][n - 1]:g} in column {n}",
+                    advice="a full matrix is symmetric; its lower triangle is enough",
+                )
+    return tuple(tuple(map(float, row[:n])) for n, row in enumerate(rows, start=1))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def full_matrix(lower: Rows) -> Rows:
+    """Give all rows of a symmetric matrix from its lower triangle."""
+    size = range(len(lower))
+    return tuple(tuple(lower[max(i, j)][min(i, j)] for j in size) for i in size)
+
+
+def deviations(lower: Rows) -> tuple[float, ...]:
+    """Square roots of the diagonal."""
+    return tuple(math.sqrt(row[-1]) for row in lower)
+
+
+def correlations(lower: Rows) -> Rows:
+    """Lower triangle of the correlations of a covariance; its diagonal is 1 exactly."""
+    sd = deviations(lower)
+    return tuple(
+        (*(value / (sd[i] * sd[j]) for j, value in enumerate(row[:-1])), 1.0) for i, row in enumerate(lower)
+    )
+
+
+def cholesky(lower: Rows) -> Rows | None:
+    """Give the lower factor L of L L' = correlations, its rows full; None where they are not positive definite.
+
+    >>> cholesky(((1.0,), (0.6, 1.0)))
+    ((1.0, 0.0), (0.6, 0.8))
+    """
+    size = len(lower)
+    factor = [[0.0] * size for _ in range(size)]
+    for i, row in enumerate(lower):
+        for j, left in enumerate(row):
+            for k in range(j):
+                left -= factor[i][k] * factor[j][k]
+            if j < i:
+                factor[i][j] = left / factor[j][j]
+            elif left > LEAST_PIVOT:
+                factor[i][i] = math.sqrt(left)
+            else:
+                return None
+    return tuple(map(tuple, factor))
+
+
+def nearest(lower: Rows) -> Rows:
+    """Give correlations near these that are positive definite, in numbers of four decimals: their lower triangle.
+
+    Eigenvalues below a floor are raised to it, and the diagonal is scaled back to 1. The floor begins where rounding to
+    four decimals could undo it and rises until the rounded numbers are positive definite.
+
+    Source
+    ------
+    Rebonato and Jaeckel, The most general methodology to create a valid correlation matrix, J Risk 2000;2:17-27, the
+    spectral decomposition.
+
+    >>> nearest(((1.0,), (0.9, 1.0), (0.9, -0.9, 1.0)))
+    ((1.0,), (0.4999, 1.0), (0.4999, -0.4999, 1.0))
+    """
+    values, vectors = np.linalg.eigh(np.array(full_matrix(lower)))
+    floor = 1e-4
+    while True:
+        raised = (vectors * np.maximum(values, floor)) @ vectors.T
+        scale = np.sqrt(np.diag(raised))
+        rounded = np.round(raised / np.outer(scale, scale), 4)
+        rows = tuple((*map(float, row[:i]), 1.0) for i, row in enumerate(rounded))
+        if cholesky(rows) is not None:
+            return rows
+        floor *= 2.0
