@@ -14,7 +14,7 @@ from doseline.method import METHODS
 if TYPE_CHECKING:
     import xarray as xr
 
-DIMENSIONS = ("regimen", "formulation", "meal", "subject", "time")
+DIMENSIONS = ("replicate", "regimen", "formulation", "meal", "subject", "time")
 """Order of the dimensions of a level; those of which only one was asked for by name are left out."""
 SCHEMA = "1"
 """Rises when a Dataset of this version can not be read as one of the version before."""
@@ -35,23 +35,24 @@ class Variable:
     label: str
 
 
+_ROWS = DIMENSIONS[:-1]
+_COURSES = ("replicate", "regimen", "subject")
+_DOSES = (*_COURSES, "dose")
+
 VARIABLES = {
-    "status": Variable(("regimen", "formulation", "meal", "subject"), "1", "how solving ended; 0 is well"),
-    "method": Variable(
-        ("regimen", "formulation", "meal", "subject"), "1", "method that solved the differential equations"
-    ),
+    "status": Variable(_ROWS, "1", "how solving ended; 0 is well"),
+    "method": Variable(_ROWS, "1", "method that solved the differential equations"),
     "stiff_since": Variable(
-        ("regimen", "formulation", "meal", "subject"),
+        _ROWS,
         "h",
         "when the equations turned out to be stiff, so that the implicit method solved them; NaN: never",
     ),
-    "steps": Variable(
-        ("regimen", "formulation", "meal", "subject"),
-        "1",
-        "steps that the method tried, rejected ones included",
-    ),
-    "total_dose": Variable(("regimen", "subject"), "mg", "amount taken over the whole course"),
-    "doses_taken": Variable(("regimen", "subject"), "1", "number of doses taken"),
+    "steps": Variable(_ROWS, "1", "steps that the method tried, rejected ones included"),
+    "total_dose": Variable(_COURSES, "mg", "amount taken over the whole course"),
+    "doses_taken": Variable(_COURSES, "1", "number of doses taken"),
+    "dose_taken": Variable(_DOSES, "1", "was the dose taken?"),
+    "dose_taken_at": Variable(_DOSES, "h", "when the dose was taken; NaN: not at all"),
+    "dose_meal": Variable(_DOSES, "1", "meal that the dose was taken with"),
     "dose_time": Variable(
         ("regimen", "dose"), "h", "time of each dose; NaN behind the last dose of a regimen"
     ),
@@ -64,6 +65,7 @@ STEPPED = ("method", "stiff_since", "steps")
 """Variables that are there only where differential equations were solved."""
 
 COORDINATES = {
+    "replicate": Variable(("replicate",), "1", "repetition of everything that is drawn"),
     "time": Variable(("time",), "h", "time since the start"),
     "subject": Variable(("subject",), "1", "subject"),
     "regimen": Variable(("regimen",), "1", "regimen"),
@@ -94,7 +96,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Level:
-    """One output: values (regimen, formulation, meal, subject, time), unit and label.
+    """One output: values (replicate, regimen, formulation, meal, subject, time), unit and label.
 
     ``jumps`` (regimen, formulation, meal) says where a bolus moves the level at once. Of an event table, values have
     the dims that `record_dataset` gives them, and ``jumps`` is a single answer.
@@ -106,12 +108,22 @@ class Level:
     jumps: np.ndarray
 
 
+@dataclass(frozen=True)
+class More:
+    """A variable that only some simulations have, such as the etas of a model."""
+
+    dims: tuple[str, ...]
+    values: np.ndarray
+    attrs: Mapping[str, Any]
+
+
 def build(
     levels: Mapping[str, Level],
     axes: Mapping[str, Axis],
     beside: Mapping[str, np.ndarray],
     covariates: Mapping[str, tuple[np.ndarray, str]],
     attrs: Mapping[str, str],
+    more: Mapping[str, More] = {},
 ) -> "xr.Dataset":
     """The Dataset of a simulation.
 
@@ -126,10 +138,12 @@ def build(
         data[name] = (DIMENSIONS, level.values, told)
         if level.jumps.any():
             label = f"a bolus moves {name} at once"
-            data[f"{name}_jumps"] = (DIMENSIONS[:3], level.jumps, {"units": "1", "long_name": label})
+            data[f"{name}_jumps"] = (DIMENSIONS[1:4], level.jumps, {"units": "1", "long_name": label})
     for name, values in beside.items():
         row = VARIABLES[name]
         data[name] = (row.dims, values, {"units": row.units, "long_name": row.label, **FLAGS.get(name, {})})
+    for name, each in more.items():
+        data[name] = (each.dims, each.values, dict(each.attrs))
     coords = coordinates(axes)
     for name, (values, units) in covariates.items():
         coords[name] = (("subject",), values, {"units": units, "long_name": f"covariate {name}"})

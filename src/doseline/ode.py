@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from doseline.compile import Compiled, Values
+from doseline.compile import Compiled, Effects, Values
 from doseline.compile_lanes import LaneModel, lane_model
 from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
@@ -49,37 +49,34 @@ def solve_courses(
     covariates: Values,
     schedules: Sequence[Schedule],
     times: np.ndarray,
+    levels: np.ndarray,
     solver: Solver,
     *,
     threads: int,
-) -> tuple[np.ndarray, Ended]:
-    """Levels (schedule, output, subject, time) in the outputs' units, and how each row ended."""
+    effects: Effects | None = None,
+) -> Ended:
+    """Fill ``levels`` (schedule, output, subject, time) in the outputs' units; how each row ended."""
     subjects = len(schedules[0].taken)
     infused = tuple(sorted({int(state) for plan in schedules for state in plan.infused}))
     lanes = lane_model(compiled.model, infused, False)
-    values, initial, sound = _values(compiled, lanes, covariates, count=subjects)
-    levels = np.empty((len(schedules), len(compiled.model.outputs), subjects, len(times)))
+    values, initial, sound = values_of(compiled, lanes, covariates, count=subjects, effects=effects)
     ended = blank_ended(len(schedules), subjects, len(compiled.states), solver.first)
     for position, plan in enumerate(schedules):
         ended.status[position] = np.where(sound, dose_status(plan), Status.BAD_PARAMETER)
     grid = Grid(times, even_step(times))
     width = _width(subjects * len(schedules), threads)
-    job = _Job(lanes, solver, values, initial, grid)
+    job = Job(lanes, solver, values, initial, grid)
 
     def work(task: tuple[int, int]) -> None:
         position, begin = task
         span = slice(begin, min(begin + width, subjects))
         part = Ended(*(each[position, span] for each in ended))
-        job.solve(_rows_of(schedules[position], span), levels[position], part)
-        found = levels[position][:, span]
-        if not np.isfinite(found).all():
-            whose, column, output = _not_finite(found)
-            _tell_lost(part, whose, times[column], output)
+        job.solve_and_tell(_rows_of(schedules[position], span), levels[position], part)
 
     in_threads(work, [(p, b) for p in range(len(schedules)) for b in range(0, subjects, width)], threads)
     for position in range(len(schedules)):
         levels[position][:, ended.status[position] != Status.OK] = np.nan
-    return levels, ended
+    return ended
 
 
 def solve_tables(
@@ -94,7 +91,9 @@ def solve_tables(
     """Levels in the outputs' units, (plan, output, observation) or (plan, output, subject, time), and how it ended."""
     infused = tuple(sorted({int(state) for plan in plans for state in plan.fed}))
     lanes = lane_model(compiled.model, infused, any((plan.turn != 0).any() for plan in plans))
-    values, initial, sound = _values(compiled, lanes, sets.values, count=sets.count)
+    values, initial, sound = values_of(
+        compiled, lanes, sets.values, count=sets.count, effects=sets.effects()
+    )
     subjects = len(plans[0].first) - 1
     grid, levels = blank_levels(plans, len(compiled.model.outputs), times)
     ended = blank_ended(len(plans), subjects, len(compiled.states), solver.first)
@@ -105,7 +104,7 @@ def solve_tables(
         ended.status[position] = given_status(plan, sets, sound)
         ended.start[position] = plan.time[first[:-1]]
     width = _width(subjects * len(plans), threads)
-    job = _Job(lanes, solver, values, initial, grid)
+    job = Job(lanes, solver, values, initial, grid)
 
     def work(task: tuple[int, int]) -> None:
         position, begin = task
@@ -114,7 +113,7 @@ def solve_tables(
         most = int(entries[position][own].max(initial=0))
         table = tables[position][first[begin] : first[end]]
         part = Ended(*(each[position, own] for each in ended))
-        job.solve(_Block(table, first[begin : end + 1] - first[begin], most, begin), levels[position], part)
+        job.solve(Block(table, first[begin : end + 1] - first[begin], most, begin), levels[position], part)
 
     in_threads(work, [(p, b) for p in range(len(plans)) for b in range(0, subjects, width)], threads)
     for position, plan in enumerate(plans):
@@ -128,7 +127,7 @@ def solve_tables(
     return levels if times is not None else levels[:, :, 0], ended
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
     """Some subjects, one after another."""
 
     table: np.ndarray  # their records
@@ -138,7 +137,7 @@ class _Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """What all blocks share."""
 
     lanes: LaneModel
@@ -156,7 +155,7 @@ class _Job:
         """With those of the Jacobian, which has to be written before they are known."""
         return self.lanes.constants_of(self.values, count=len(self.initial))
 
-    def solve(self, block: _Block, out: np.ndarray, ended: Ended) -> None:
+    def solve(self, block: Block, out: np.ndarray, ended: Ended) -> None:
         """Solve one block; its results go to ``ended`` and ``out`` (output, line, column)."""
         begin = np.where(ended.status == Status.OK, lane_state.SOLVED, lane_state.UNFIT)
         told = self._drive(self.solver.first, begin, block, out)
@@ -171,7 +170,15 @@ class _Job:
             ended.status[(ended.status == Status.OK) & (told.ended == code)] = status
         ended.steps[:], ended.time[:], ended.state[:] = told.steps, told.time, told.state
 
-    def _drive(self, method: str, begin: np.ndarray, block: _Block, out: np.ndarray) -> Told:
+    def solve_and_tell(self, block: Block, out: np.ndarray, ended: Ended) -> None:
+        """The same on a grid, and where levels are no numbers."""
+        self.solve(block, out, ended)
+        found = out[:, block.line : block.line + len(ended.status)]
+        if not np.isfinite(found).all():
+            whose, column, output = _not_finite(found)
+            _tell_lost(ended, whose, self.grid.time[column], output)
+
+    def _drive(self, method: str, begin: np.ndarray, block: Block, out: np.ndarray) -> Told:
         """One drive over a block, with one method."""
         lanes, subjects, n = self.lanes, len(begin), self.initial.shape[1]
         implicit = method == STIFF
@@ -213,12 +220,17 @@ def _like(rows: np.ndarray, other: np.ndarray) -> np.ndarray:
     return rows.reshape(-1, *(1,) * (other.ndim - 1))
 
 
-def _values(
-    compiled: Compiled, lanes: LaneModel, covariates: Values, *, count: int
+def values_of(
+    compiled: Compiled,
+    lanes: LaneModel,
+    covariates: Values,
+    *,
+    count: int,
+    effects: Effects | None = None,
 ) -> tuple[Values, np.ndarray, np.ndarray]:
     """Values of all names, initial states (system, state), and which systems can be solved."""
     with np.errstate(all="ignore"):  # what overflows is told by its status
-        values = compiled.parameters(covariates)
+        values = compiled.parameters(covariates, effects=effects)
         initial = compiled.initial(values, subjects=count)
         return values, initial, lanes.sound(values, initial)
 
@@ -228,7 +240,7 @@ def _width(rows: int, threads: int) -> int:
     return max(1, -(-rows // (threads * BLOCKS_A_THREAD * LANES))) * LANES
 
 
-def _rows_of(plan: Schedule, span: slice) -> _Block:
+def _rows_of(plan: Schedule, span: slice) -> Block:
     """The doses of some subjects as records.
 
     Each subject begins at time zero, with a record at which nothing happens.
@@ -253,4 +265,4 @@ def _rows_of(plan: Schedule, span: slice) -> _Block:
     given = np.arange(1 + len(kind)) <= taken[:, np.newaxis]
     first = np.concatenate([[0], np.cumsum(taken + 1)])
     rows = table.ravel() if given.all() else table[given]
-    return _Block(rows, first, int(taken.max(initial=0)) + 2, span.start)
+    return Block(rows, first, int(taken.max(initial=0)) + 2, span.start)

@@ -13,6 +13,7 @@ from doseline.dosing.regimen import Regimen
 from doseline.model.read import read_model
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort
+from doseline.population.draws import Draws
 from doseline.record_dataset import records_of
 from doseline.solver import Solver
 from doseline.version import __version__
@@ -53,6 +54,7 @@ class Asked:
     axes: Mapping[str, Axis]
     on_failure: str
     solver: Solver
+    draws: Draws
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,10 @@ def asked(levels: "xr.Dataset") -> AskedRegimens | AskedRecords:
     axes = {name: Axis(tuple(axis["labels"]), axis["shown"]) for name, axis in told["axes"].items()}
     # what was made before there was a choice was made by the method that the model asks for
     solver = Solver(**told.get("solver", {}))
+    draws = Draws.from_dict(told["draws"]) if "draws" in told else Draws()
     if "records" in told:
         records = records_of(levels, told["records"])
-        return AskedRecords(model, axes, told["on_failure"], solver, records, told["records"]["gridded"])
+        return AskedRecords(model, axes, told["on_failure"], solver, draws, records, told["records"]["gridded"])
     values = {name: levels[name] for name in told["covariates"]}
     people = Cohort(
         subject=np.atleast_1d(levels["subject"].values),
@@ -96,4 +99,4 @@ def asked(levels: "xr.Dataset") -> AskedRegimens | AskedRecords:
         units={name: value.attrs.get("units", "1") for name, value in values.items()},
     )
     regimens = {name: Regimen.from_dict(plain) for name, plain in told["regimens"].items()}
-    return AskedRegimens(model, axes, told["on_failure"], solver, regimens, people, told["ends"])
+    return AskedRegimens(model, axes, told["on_failure"], solver, draws, regimens, people, told["ends"])

@@ -63,6 +63,33 @@ def _regimen(given: Any, place: str) -> Regimen:
         raise
 
 
+def with_habits(named: Mapping[str, Regimen], adherence: Any) -> dict[str, Regimen]:
+    """Regimens with the adherence of the call, where they have none of their own."""
+    if adherence is None:
+        return dict(named)
+    return {
+        name: course if course.adherence is not None else course.taken(adherence)
+        for name, course in named.items()
+    }
+
+
+def refuse_meals(named: Mapping[str, Regimen], model: Model, meal: Any) -> bool:
+    """Whether any regimen comes with a habit of meals; these are known to the model, and the call names no other."""
+    habits = [course.adherence for course in named.values()]
+    names = {name for habit in habits if habit is not None for name in habit.meal_names}
+    if names and meal is not None:
+        raise InputError(
+            f"found {meal!r:.60}, and the adherence draws a meal for each dose",
+            place="meal",
+            advice="leave one of them out; a dose that names its own meal keeps it",
+        )
+    if names and not model.formulations:
+        raise InputError(
+            f"the adherence draws meals, and {model.name} has none", place="adherence meals", advice="leave them out"
+        )
+    return bool(names)
+
+
 def cohort_of(people: Any, model: Model) -> Cohort:
     """The cohort, with the reference value of each covariate that it leaves out of a cohort of nobody in particular."""
     if people is None:

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from doseline.compile import Compiled, Intake, Values
+from doseline.compile import Compiled, Effects, Intake, Values
 from doseline.dataset import Axis, combinations
 from doseline.dosing.amounts import SIZES
 from doseline.dosing.dose import Block
@@ -117,7 +117,13 @@ def schedules_of(
 
 
 def schedule(
-    compiled: Compiled, regimen: Regimen, people: Cohort, covariates: Values, *, place: str
+    compiled: Compiled,
+    regimen: Regimen,
+    people: Cohort,
+    covariates: Values,
+    *,
+    place: str,
+    effects: Effects | None = None,
 ) -> Schedule:
     """Times, amounts, lags and durations of every dose, for every subject.
 
@@ -133,7 +139,7 @@ def schedule(
     for position, dose in enumerate(doses):
         intake = compiled.intake(route=dose.route, formulation=dose.formulation, meal=dose.meal, place=place)
         intakes.append(intake)
-        target[position], entry = compiled.entry(intake, covariates)
+        target[position], entry = compiled.entry(intake, covariates, effects)
         given[:, position] = dose.amount if dose.per is None else dose.amount * sizes[dose.per]
         amount[:, position] = given[:, position] * entry["bioavailability"]
         lag[:, position] = entry["lag"]

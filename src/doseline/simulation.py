@@ -1,5 +1,6 @@
 """Levels: every subject under every regimen, formulation and meal, at every time."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,26 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.compile import Compiled
-from doseline.dataset import DIMENSIONS, Axis, Level, build
+from doseline.arms import Arms, Logs
+from doseline.dataset import DIMENSIONS, Axis, build
 from doseline.dosing.records import Records
-from doseline.dosing.regimen import Regimen
 from doseline.errors import InputError
 from doseline.model.read import load_model
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, AskedRegimens, asked, said
 from doseline.population.cohort import Cohort
+from doseline.population.draws import read_draws
+from doseline.predictions import levels_of_outputs, observations, typical_levels
 from doseline.request import (
     advise_ranges,
     choices,
     cohort_of,
     covariates_of,
     named_regimens,
+    refuse_meals,
     refuse_result_names,
     thread_count,
+    with_habits,
 )
-from doseline.schedule import course_end, followed_until, refuse_missing_sizes, schedules_of, sizes_of
-from doseline.solve import solve
+from doseline.schedule import course_end, followed_until, refuse_missing_sizes, sizes_of
 from doseline.solver import ATOL, MOST_STEPS, RTOL, solver_of
 from doseline.times import WAYS, read_times
 from doseline.unsolved import failure, too_large
@@ -50,6 +53,14 @@ def simulate(
     rtol: float = RTOL,
     atol: Any = ATOL,
     max_steps: int = MOST_STEPS,
+    seed: int | None = None,
+    effects: "str | Sequence[str] | None" = None,
+    replicates: int | None = None,
+    uncertainty: Any = None,
+    adherence: Any = None,
+    visits: Any = None,
+    observed: bool = False,
+    typical: bool = False,
 ) -> "xr.Dataset":
     """Simulate levels; whatever is given as a list or a mapping becomes a dimension of the result.
 
@@ -75,6 +86,22 @@ def simulate(
         Relative and absolute tolerance of each step of a method that has steps. ``atol`` is in the unit of each
         compartment; a mapping gives some of them one of their own, as in ``{"central": 1e-9}``.
     max_steps : int                Steps after which a subject is given up.
+    seed : int, optional
+        Of everything that is drawn; that of the cohort where nothing is given. Without one nothing is random.
+    effects : str or list of str, optional
+        Random effects that vary: parameters ("CL"), or ``eta_CL`` between subjects and ``kappa_CL`` between occasions.
+        All that the model file has where nothing is given; none for [].
+    replicates : int, optional
+        Repeat the whole simulation, each time with other draws and another set of estimates of the model file's
+        ``[uncertainty]``: a dimension ``replicate``.
+    uncertainty : data frame or mapping of lists, optional
+        Draws of the estimates instead of those of the model file: a column for each parameter, a row for each replicate.
+    adherence : Adherence, probability, text or mapping, optional
+        How doses are taken, for regimens that do not say so themselves; see `adherence`.
+    visits : "4 weeks" or array [h], optional       When visits are, for effects that differ between them.
+    observed : bool                Also observations, with the residual error of the model file: ``NAME_observed``.
+    typical : bool                 Also the levels of typical people with these covariates who take everything as
+        prescribed: ``NAME_typical``.
 
     Returns
     -------
@@ -101,6 +128,15 @@ def simulate(
     if on_failure not in ("raise", "mark"):
         raise InputError(f"found {on_failure!r}", place="on_failure", advice="expected 'raise' or 'mark'")
     solver = solver_of(chosen, method=method, rtol=rtol, atol=atol, max_steps=max_steps)
+    drawn = {
+        "seed": seed,
+        "effects": effects,
+        "replicates": replicates,
+        "uncertainty": uncertainty,
+        "visits": visits,
+        "observed": observed,
+        "typical": typical,
+    }
     if isinstance(regimens, Records):
         from doseline.event_levels import grid_of, levels_of
 
@@ -114,7 +150,7 @@ def simulate(
         grid = grid_of(regimens, times)
         asked_of = AskedRecords(chosen, axes, on_failure, solver, regimens, grid is not None)
         return levels_of(asked_of, grid, threads=thread_count(threads))
-    named = named_regimens(regimens)
+    named = with_habits(named_regimens(regimens), adherence)
     if times is None:
         raise InputError("there are none", place="times", advice=WAYS)
     people = cohort_of(people, chosen)
@@ -125,9 +161,15 @@ def simulate(
     for name, course in named.items():
         refuse_missing_sizes(course, people, place=f"regimen '{name}'" if swept else "regimen")
     axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
+    if refuse_meals(named, chosen, meal):
+        axes["meal"] = Axis((), False)
     ends = {name: course_end(course, people) for name, course in named.items()}
     grid = read_times(times, end=max(followed_until(course, ends[name]) for name, course in named.items()))
-    asked_for = AskedRegimens(chosen, axes, on_failure, solver, named, people, ends)
+    habits = any(course.adherence is not None for course in named.values())
+    draws = read_draws(
+        chosen, drawn, cohort_seed=people.seed, sobol=people.sobol, end=float(grid[-1]), others=habits
+    )
+    asked_for = AskedRegimens(chosen, axes, on_failure, solver, draws, named, people, ends)
     return _run(asked_for, grid, threads=thread_count(threads))
 
 
@@ -166,59 +208,29 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
 
 
 def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Dataset":
-    """Schedules for every combination, the kernels over all rows, and the Dataset."""
-    model, people, axes = asked.model, asked.people, asked.axes
-    compiled = Compiled(model)
-    covariates = covariates_of(people, model)
-    planned = schedules_of(compiled, asked.regimens, people, covariates, axes)
-    schedules = [plan for _, plan in planned.values()]
-    ended = None
+    """All arms through the kernels, and the Dataset."""
+    model, people, axes, draws = asked.model, asked.people, asked.axes, asked.draws
+    arms = Arms(model, people, asked.regimens, axes, draws, times, asked.solver)
+    log = Logs.blank(arms) if arms.random else None
     try:
-        if asked.solver.exact(model):
-            levels, status = solve(compiled, covariates, schedules, times, threads=threads)
-        else:
-            from doseline.ode import solve_courses
-
-            levels, ended = solve_courses(
-                compiled, covariates, schedules, times, asked.solver, threads=threads
-            )
-            status = ended.status
+        solved = arms.solve(log, threads=threads)
+        typical = arms.typical().solve(None, threads=threads) if draws.typical else None
     except MemoryError:
         sizes = ((len(people), "subjects"), (len(times), "times"))
-        raise too_large(len(schedules), len(model.outputs), *sizes) from None
-    shape = tuple(max(1, len(axes[name].labels)) for name in ("regimen", "formulation", "meal"))
-    levels = levels.reshape(*shape, *levels.shape[1:])
-    status = status.reshape(*shape, len(people))
-    if asked.on_failure == "raise" and status.any():
+        combinations = math.prod(arms.shape) * (2 if draws.typical else 1)
+        raise too_large(combinations, len(model.outputs), *sizes) from None
+    if asked.on_failure == "raise" and solved.status.any():
         names = list(asked.regimens)
+        many = draws.replicates is not None
         raise failure(
-            status,
+            solved.status,
             model,
-            compiled.parameters(covariates),
-            who=lambda row: f"subject {people.subject[row[-1]]}, regimen '{names[row[0]]}'",
+            arms.values(int(np.argwhere(solved.status)[0][0])),
+            who=lambda row: f"subject {people.subject[row[-1]]}, regimen '{names[row[1]]}'"
+            + (f", replicate {draws.labels[row[0]]}" if many else ""),
             at=np.arange(len(people)),
-            ended=None if ended is None else ended.shaped(shape),
+            ended=solved.ended,
         )
-    entered = [{int(state) for state in plan.boluses} for plan in schedules]
-    outputs = {
-        name: Level(
-            values=levels[:, :, :, position],
-            units=output.unit,
-            label=output.label,
-            jumps=np.array([compiled.sees(name, states) for states in entered]).reshape(shape),
-        )
-        for position, (name, output) in enumerate(model.outputs.items())
-    }
-    attrs = said(
-        model,
-        axes,
-        asked.solver,
-        on_failure=asked.on_failure,
-        regimens={name: course.to_dict() for name, course in asked.regimens.items()},
-        ends=dict(asked.ends),
-        covariates=list(people.covariates),
-    )
-    everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
     shown = {
         # a number without a unit that the model does not know stays a plain number
         name: (
@@ -227,26 +239,45 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
         )
         for name, values in people.covariates.items()
     }
-    beside = _beside(asked.regimens, people, status, asked.ends)
-    if ended is not None:
-        beside |= ended.shaped(shape).told()
-    return build(outputs, {**axes, **everyone}, beside, shown, attrs)
+    beside = _beside(asked, solved.status, log)
+    if solved.ended is not None:
+        beside |= solved.ended.told()
+    attrs = said(
+        model,
+        axes,
+        asked.solver,
+        on_failure=asked.on_failure,
+        regimens={name: course.to_dict() for name, course in asked.regimens.items()},
+        ends=dict(asked.ends),
+        covariates=list(people.covariates),
+        draws=draws.to_dict(),
+    )
+    replicates = Axis(draws.labels, draws.replicates is not None)
+    everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
+    more = log.variables() if log is not None else {}
+    if typical is not None:
+        more |= typical_levels(model, np.broadcast_to(typical.levels, solved.levels.shape))
+    if draws.observed:
+        more |= observations(arms, solved.levels)
+    outputs = levels_of_outputs(arms, solved.levels)
+    return build(outputs, {"replicate": replicates, **axes, **everyone}, beside, shown, attrs, more)
 
 
-def _beside(
-    regimens: Mapping[str, Regimen], people: Cohort, status: np.ndarray, ends: Mapping[str, float]
-) -> dict[str, np.ndarray]:
+def _beside(asked: AskedRegimens, status: np.ndarray, log: Logs | None) -> dict[str, np.ndarray]:
     """The variables beside the levels."""
-    sizes, count = sizes_of(people), len(people)
-    times = [course.doses()[0] for course in regimens.values()]
+    sizes, count = sizes_of(asked.people), len(asked.people)
+    every = asked.regimens.values()
+    times = [course.doses()[0] for course in every]
     dose_time = np.full((len(times), max(map(len, times))), np.nan)
     for row, own in zip(dose_time, times, strict=True):
         row[: len(own)] = own
-    every = regimens.values()
-    return {
+    told = {
         "status": status,
-        "total_dose": np.stack([np.broadcast_to(course.total(**sizes), (count,)) for course in every]),
-        "doses_taken": np.stack([np.broadcast_to(course.doses_taken(**sizes), (count,)) for course in every]),
         "dose_time": dose_time,
-        "course_end": np.array([ends[name] for name in regimens]),
+        "course_end": np.array([asked.ends[name] for name in asked.regimens]),
     }
+    if log is not None:
+        return told | log.told()
+    total = [np.broadcast_to(course.total(**sizes), (count,)) for course in every]
+    taken = [np.broadcast_to(course.doses_taken(**sizes), (count,)) for course in every]
+    return told | {"total_dose": np.stack(total)[np.newaxis], "doses_taken": np.stack(taken)[np.newaxis]}

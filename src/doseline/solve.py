@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from doseline.compile import Compiled, Values
+from doseline.compile import Compiled, Effects, Values
 from doseline.errors import Status
 from doseline.kernels.drive import System, walk_block
 from doseline.kernels.program import Course, Grid, blank
@@ -18,16 +18,23 @@ BLOCKS_A_THREAD = 8
 
 
 def solve(
-    compiled: Compiled, covariates: Values, schedules: Sequence[Schedule], times: np.ndarray, *, threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Levels (schedule, output, subject, time) in the outputs' units, and status (schedule, subject)."""
+    compiled: Compiled,
+    covariates: Values,
+    schedules: Sequence[Schedule],
+    times: np.ndarray,
+    levels: np.ndarray,
+    *,
+    threads: int,
+    effects: Effects | None = None,
+) -> np.ndarray:
+    """Fill ``levels`` (schedule, output, subject, time) in the outputs' units; the status (schedule, subject)."""
     infused = sorted({int(state) for plan in schedules for state in plan.infused})
     subjects = len(schedules[0].taken)
-    system = system_of(compiled, covariates, infused, count=subjects)
+    system = system_of(compiled, covariates, infused, count=subjects, effects=effects)
     begins = bool(system.initial.any())
     courses = [_course(plan, infused, compiled, begins=begins) for plan in schedules]
     usable = [np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER) for plan in schedules]
-    levels, solved = _run_blocks(system, usable, courses, Grid(times, even_step(times)), threads)
+    solved = _run_blocks(system, usable, courses, Grid(times, even_step(times)), levels, threads)
     status = np.empty(solved.shape, dtype=np.int8)
     for position, able in enumerate(usable):
         for row in _doubtful(system, courses[position]):
@@ -35,7 +42,7 @@ def solve(
                 solved[position, row] = False
                 levels[position, :, row] = np.nan
         status[position] = np.where((able == Status.OK) & ~solved[position], Status.NOT_FINITE, able)
-    return levels, status
+    return status
 
 
 def _doubtful(system: System, course: Course) -> np.ndarray:
@@ -51,15 +58,19 @@ def _doubtful(system: System, course: Course) -> np.ndarray:
 
 
 def _run_blocks(
-    system: System, usable: Sequence[np.ndarray], courses: Sequence[Course], grid: Grid, threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Levels, and which rows ended with finite numbers, by threads that share no memory they write.
+    system: System,
+    usable: Sequence[np.ndarray],
+    courses: Sequence[Course],
+    grid: Grid,
+    levels: np.ndarray,
+    threads: int,
+) -> np.ndarray:
+    """Fill the levels; which rows ended with finite numbers. By threads that share no memory they write.
 
     Threads of Python run kernels that hold no lock: unlike a pool of numba's own, this works from several threads at
     once and in forked children.
     """
-    outputs, subjects, n = system.weights.shape
-    levels = np.empty((len(courses), outputs, subjects, len(grid.time)))
+    _, subjects, n = system.weights.shape
     solved = np.empty((len(courses), subjects), dtype=np.bool_)
     block = max(1, -(-len(courses) * subjects // (threads * BLOCKS_A_THREAD)))
     size = (0,) * n
@@ -73,7 +84,7 @@ def _run_blocks(
         walk_block(span, able, course, grid, room, levels[position], solved[position], size)
 
     in_threads(work, list(product(range(len(courses)), range(0, subjects, block))), threads)
-    return levels, solved
+    return solved
 
 
 def in_threads(
@@ -87,10 +98,17 @@ def in_threads(
             list(pool.map(work, tasks))
 
 
-def system_of(compiled: Compiled, covariates: Values, infused: Sequence[int], *, count: int) -> System:
+def system_of(
+    compiled: Compiled,
+    covariates: Values,
+    infused: Sequence[int],
+    *,
+    count: int,
+    effects: Effects | None = None,
+) -> System:
     """The model for each of ``count`` sets of covariates, with a state for the rate of each infused compartment."""
     with np.errstate(all="ignore"):  # what overflows is told by its status
-        values = compiled.parameters(covariates)
+        values = compiled.parameters(covariates, effects=effects)
         rates, losses, weights = compiled.system(values, subjects=count)
         initial = compiled.initial(values, subjects=count)
         between = np.where(np.eye(rates.shape[1]) > 0, 0.0, rates)

@@ -223,7 +223,7 @@ def fill_powers(row, widest, system, step, powers, tables, size):
 
 
 @kernel
-def run_cells(row, count, entered, arrivals, powers, tables, state, out, size):
+def run_cells(line, count, entered, arrivals, powers, tables, state, out, size):
     """Levels of one subject into ``out``; ``state`` (2, n) ends at the end of the grid."""
     n = len(size)
     now, then = state[0], state[1]
@@ -238,7 +238,7 @@ def run_cells(row, count, entered, arrivals, powers, tables, state, out, size):
         k = points
     for o in range(out.shape[0]):
         for c in range(k):
-            out[o, row, c] = 0.0
+            out[o, line, c] = 0.0
     while k < points:
         while d < count and entered.cell[d] == k:
             for i in range(n):
@@ -253,7 +253,7 @@ def run_cells(row, count, entered, arrivals, powers, tables, state, out, size):
         while k < last:
             columns = min(last - k, widest)
             for o in range(out.shape[0]):
-                read_table(out[o, row, k : k + columns], now, tables[o], size)
+                read_table(out[o, line, k : k + columns], now, tables[o], size)
             for i in range(n):
                 then[i] = now[i]
             for i in range(n):
@@ -266,10 +266,9 @@ def run_cells(row, count, entered, arrivals, powers, tables, state, out, size):
 
 @kernel
 def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, size):
-    """Levels of the subjects ``begin + 0, 1, ...`` of a block into ``out`` (output, subject, time).
+    """Levels of a block of subjects into ``out`` (output, subject, time), where the first of them is ``begin``.
 
-    Rows of ``arrivals``, ``able`` and ``solved`` are the block's; ``entered`` comes from `blank_entered`, and no two
-    threads may share it.
+    Everything else has the rows of the block; ``entered`` comes from `blank_entered`, and no two threads may share it.
     """
     n = len(size)
     state, scratch = np.empty((2, n)), np.empty((4, n * n))
@@ -277,7 +276,6 @@ def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, si
     room_powers = np.empty((COLUMNS + 1, n * n))
     points = grid.time.shape[0]
     for row in range(able.shape[0]):
-        subject = begin + row
         solved[row] = able[row]
         if able[row]:
             count = list_entered(row, arrivals, grid, entered)
@@ -286,13 +284,13 @@ def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, si
                 after = entered.cell[d + 1] if d + 1 < count else points
                 widest = max(widest, after - entered.cell[d])
             widest = min(widest, COLUMNS)
-            far = fill_vectors(subject, count, system, grid, entered, size)
-            fill_far(subject, count, far, system, grid, entered, step, moved, scratch, size)
+            far = fill_vectors(row, count, system, grid, entered, size)
+            fill_far(row, count, far, system, grid, entered, step, moved, scratch, size)
             powers = room_powers[: widest + 1]
             tables = np.empty((out.shape[0], n, widest))
-            fill_powers(subject, widest, system, step, powers, tables, size)
-            run_cells(subject, count, entered, arrivals, powers, tables, state, out, size)
+            fill_powers(row, widest, system, step, powers, tables, size)
+            run_cells(begin + row, count, entered, arrivals, powers, tables, state, out, size)
             for i in range(n):
                 solved[row] = solved[row] and math.isfinite(state[0, i])
         if not solved[row]:
-            out[:, subject, :] = np.nan
+            out[:, begin + row, :] = np.nan

@@ -1,0 +1,161 @@
+"""What is random in a simulation: the seed, which effects vary, and how often all of it is repeated."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from doseline.errors import DoselineError, InputError
+from doseline.model.spec import Model
+from doseline.population.uncertainty import estimates_of, read_table, refuse_few_rows
+from doseline.population.variability import wanted_effects
+from doseline.streams import Streams, seed_of
+from doseline.times import read_times
+
+MOST_REPLICATES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What a call asks for, settled. Without a seed nothing is random."""
+
+    seed: int | None = None
+    sobol: bool = False
+    effects: tuple[str, ...] = ()
+    replicates: int | None = None
+    table: Mapping[str, tuple[float, ...]] | None = None
+    visits: tuple[float, ...] = (0.0,)
+    observed: bool = False
+    typical: bool = False
+
+    def streams(self, replicate: int) -> Streams:
+        """Random numbers of one replicate, counted from 1; 0 where there is only one."""
+        return Streams(self.seed or 0, replicate, self.sobol)
+
+    def estimates(self, model: Model, replicate: int) -> dict[str, float]:
+        """Typical values of one replicate, in coherent units."""
+        return {} if self.replicates is None else estimates_of(model, self.streams(replicate), self.table)
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """All replicates."""
+        return (0,) if self.replicates is None else tuple(range(1, self.replicates + 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Draws":
+        """What `to_dict` gave, also through JSON."""
+        table = plain["table"]
+        told = dict(plain, effects=tuple(plain["effects"]), visits=tuple(plain["visits"]))
+        return cls(**dict(told, table=None if table is None else {k: tuple(v) for k, v in table.items()}))
+
+
+def read_draws(
+    model: Model,
+    asked: Mapping[str, Any],
+    *,
+    cohort_seed: int | None,
+    sobol: bool,
+    end: float,
+    others: bool,
+) -> Draws:
+    """What a call asks for; ``asked`` holds seed, effects, replicates, uncertainty, visits, observed and typical.
+
+    ``cohort_seed`` is that of the people; ``end`` [h] is how far a step of ``visits`` reaches; ``others`` says whether
+    anything else is random, such as missed doses.
+
+    Raises
+    ------
+    InputError : what was given; randomness without a seed; replicates that would all be the same.
+    """
+    given = asked["seed"]
+    seed = cohort_seed if given is None else seed_of(given)
+    for name in ("observed", "typical"):
+        if not isinstance(asked[name], (bool, np.bool_)):
+            raise InputError(f"found {asked[name]!r:.60}", place=name, advice="expected True or False")
+    replicates = _replicates(asked["replicates"])
+    wanted = wanted_effects(model, asked["effects"])
+    if seed is None:
+        _refuse_without_seed(asked, others=others)
+        return Draws(typical=bool(asked["typical"]))
+    if asked["observed"] and not model.residual:
+        raise InputError(
+            f"{model.name} has no residual error",
+            place="observed",
+            advice='add one to the model: model.edit(residual={"' + model.default_output + '": "15 %"})',
+        )
+    uncertain = asked["uncertainty"] is not None or model.uncertainty is not None
+    if replicates is not None and not (wanted or others or uncertain or asked["observed"]):
+        raise InputError(
+            "all replicates would be the same",
+            place="replicates",
+            advice=f"{model.name} has no variability and no uncertainty: leave replicates out",
+        )
+    table = None
+    if asked["uncertainty"] is not None:
+        if replicates is None:
+            raise InputError(
+                "draws of the estimates without replicates",
+                place="uncertainty",
+                advice="add replicates=..., one for each row that is to be used",
+            )
+        table = read_table(asked["uncertainty"], model, replicates=replicates)
+    elif replicates is not None and model.uncertainty is not None and model.uncertainty.draws:
+        refuse_few_rows(model.uncertainty.draws, replicates, place="replicates")
+    if given is not None and not (wanted or others or replicates or asked["observed"]):
+        # a seed by itself was meant to do something
+        warnings.warn(f"seed: nothing is random here, for {model.name} has no variability", stacklevel=4)
+    visits = _visits(asked["visits"], end)
+    if len(visits) == 1 and any(
+        effect.every == "visit" and f"kappa_{name}" in wanted for name, effect in model.occasions.items()
+    ):
+        raise InputError(
+            f"{model.name} differs from visit to visit, and there are no visits",
+            place="visits",
+            advice="give a step such as visits='4 weeks', or the times at which they are",
+        )
+    return Draws(
+        seed, sobol, wanted, replicates, table, visits, bool(asked["observed"]), bool(asked["typical"])
+    )
+
+
+def _refuse_without_seed(asked: Mapping[str, Any], *, others: bool) -> None:
+    """What asks for random numbers needs a seed."""
+    wants = [name for name in ("replicates", "uncertainty", "visits") if asked[name] is not None]
+    wants += ["effects"] if asked["effects"] is not None and len(asked["effects"]) else []
+    wants += ["observed"] if asked["observed"] else []
+    wants += ["adherence"] if others else []
+    if wants:
+        raise InputError(
+            "there is no seed", place=wants[0], advice="add seed=7, or draw the cohort with one: dl.cohort(1000, seed=7)"
+        )
+
+
+def _replicates(given: Any) -> int | None:
+    if given is None:
+        return None
+    whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+    if not whole or not 1 <= given <= MOST_REPLICATES:
+        raise InputError(
+            f"found {given!r:.60}",
+            place="replicates",
+            advice=f"expected a whole number from 1 to {MOST_REPLICATES:,}",
+        )
+    return int(given)
+
+
+def _visits(given: Any, end: float) -> tuple[float, ...]:
+    """When visits are, the first at the beginning. [h]"""
+    if given is None:
+        return (0.0,)
+    try:
+        times = read_times(given, end=end)
+    except DoselineError as error:
+        error.place = "visits"
+        raise
+    return (0.0, *times[times > 0.0].tolist())

@@ -1,0 +1,210 @@
+"""How subjects and their occasions differ: standard normal numbers drawn by name, and what they make of typical values."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from doseline.errors import InputError, did_you_mean
+from doseline.model.spec import Model
+from doseline.model.variability import Effect
+from doseline.streams import Streams, correlated
+
+ETA, KAPPA = "eta", "kappa"
+"""Between subjects, and between the occasions of one subject."""
+COUNTED = ("dose", "day", "visit")
+"""Occasions that are numbered from 0 within a course; the course itself is one by its name."""
+
+Shape = Callable[[np.ndarray], np.ndarray]
+"""From what subjects have, (subject,), to the shape that is wanted."""
+ByOccasion = Callable[[str, np.ndarray], np.ndarray]
+"""The same from (subject, occasion), for a kind of occasion."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The random effects of some subjects: a number for each, standard normal where its distribution has an eta.
+
+    ``subjects`` are (subject,); ``occasions`` (subject, occasion), or (subject,) where the course is one occasion.
+    """
+
+    model: Model
+    subjects: Mapping[str, np.ndarray] = field(default_factory=dict)
+    occasions: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def effects(
+        self,
+        shape: Shape = lambda drawn: drawn,
+        by_occasion: ByOccasion | None = None,
+        seen: dict[str, np.ndarray] | None = None,
+    ) -> dict[str, Callable[[float | np.ndarray], np.ndarray]]:
+        """What makes individual values of typical ones, for each parameter.
+
+        Without ``by_occasion`` counted occasions are left out. ``seen`` collects the etas, in the parameter's unit where
+        the effect is normal.
+        """
+        steps: dict[str, list[Callable[[float | np.ndarray], np.ndarray]]] = {}
+        for name, drawn in self.subjects.items():
+            steps.setdefault(name, []).append(
+                partial(self._apply, name, "subjects", shape(drawn), seen, f"{ETA}_{name}")
+            )
+        for name, drawn in self.occasions.items():
+            every = self.model.occasions[name].every
+            if every == "course":
+                drawn = shape(drawn)
+            elif by_occasion is None:
+                continue
+            else:
+                drawn = by_occasion(every, drawn)
+            steps.setdefault(name, []).append(
+                partial(self._apply, name, "occasions", drawn, seen, f"{KAPPA}_{name}")
+            )
+        return {name: _chain(each) for name, each in steps.items()}
+
+    def kappas(self) -> dict[str, np.ndarray]:
+        """What differs between counted occasions (subject, occasion), as etas of the typical value of the file."""
+        found = {}
+        for name, drawn in self.occasions.items():
+            if self.model.occasions[name].every != "course":
+                found[name] = self.model.spread_of(name, between="occasions") * drawn
+        return found
+
+    def _apply(
+        self,
+        name: str,
+        between: str,
+        drawn: np.ndarray,
+        seen: dict[str, np.ndarray] | None,
+        label: str,
+        typical: float | np.ndarray,
+    ) -> np.ndarray:
+        """Values of a parameter in coherent units, from typical ones."""
+        effect: Effect = (self.model.variability if between == "subjects" else self.model.occasions)[name]
+        scale = self.model.parameters[name].to_coherent
+        if effect.distribution in ("uniform", "discrete"):
+            return scale * instead(effect, drawn)
+        own = effect.distribution == "normal" and effect.cv is not None
+        sd = self.model.spread_of(name, between=between, typical=typical / scale if own else None)  # type: ignore[arg-type]
+        eta = sd * drawn
+        if seen is not None:
+            seen[label] = eta
+        return individual(effect, typical, eta, scale)
+
+
+def _chain(steps: list[Callable[[float | np.ndarray], np.ndarray]]) -> Callable[[float | np.ndarray], np.ndarray]:
+    """One after the other."""
+    if len(steps) == 1:
+        return steps[0]
+
+    def both(value: float | np.ndarray) -> np.ndarray:
+        for step in steps:
+            value = step(value)
+        return np.asarray(value)
+
+    return both
+
+
+def individual(effect: Effect, typical: float | np.ndarray, eta: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Values from typical ones and etas, both shaped alike.
+
+    ``scale`` is the factor from the parameter's unit, in which low and high and the eta of a normal effect are, to that
+    of ``typical``.
+    """
+    if effect.distribution == "log-normal":
+        return typical * np.exp(eta)
+    if effect.distribution == "normal":
+        return typical + scale * eta
+    if effect.distribution == "box-cox":
+        shape = effect.shape or 0.0
+        return typical * np.exp(eta if shape == 0.0 else np.expm1(shape * eta) / shape)
+    low, high = scale * (effect.low or 0.0), scale * (1.0 if effect.high is None else effect.high)
+    share = (typical - low) / (high - low)
+    # the odds of the value are those of the typical value, times exp(eta); written so that neither end overflows
+    return low + (high - low) * share / (share + (1.0 - share) * np.exp(-eta))
+
+
+def instead(effect: Effect, uniform: np.ndarray) -> np.ndarray:
+    """Values of a distribution that replaces the typical value, in the parameter's unit, from uniform numbers."""
+    if effect.distribution == "uniform":
+        low, high = effect.low or 0.0, 1.0 if effect.high is None else effect.high
+        return low + (high - low) * uniform
+    ends = np.cumsum(effect.probabilities)
+    return np.asarray(effect.values)[np.searchsorted(ends[:-1], uniform, side="right")]
+
+
+def draw(
+    model: Model,
+    streams: Streams,
+    number: np.ndarray,
+    *,
+    wanted: Iterable[str],
+    counts: Mapping[str, int],
+    course: str = "",
+) -> Drawn:
+    """Draw the ``wanted`` effects, named as `effect_names` has them, for the subjects of these numbers.
+
+    ``counts`` says how many occasions there are of each kind; kinds that are missing are not drawn. ``course`` is what
+    tells one course of a subject from another.
+    """
+    chosen, subjects, occasions = set(wanted), dict[str, np.ndarray](), dict[str, np.ndarray]()
+    for names, factor in model.effect_blocks("subjects"):
+        if not any(f"{ETA}_{name}" in chosen for name in names):
+            continue
+        if model.variability[names[0]].distribution in ("uniform", "discrete"):
+            subjects[names[0]] = streams.uniform(f"{ETA} {names[0]}", number)
+            continue
+        found = correlated(streams, [f"{ETA} {name}" for name in names], factor, number)
+        for name in names:
+            if f"{ETA}_{name}" in chosen:
+                subjects[name] = found[f"{ETA} {name}"]
+    for names, factor in model.effect_blocks("occasions"):
+        every = model.occasions[names[0]].every
+        if not any(f"{KAPPA}_{name}" in chosen for name in names) or (every != "course" and every not in counts):
+            continue
+        behind = f" of {course}" if every == "course" else ""
+        streamed = [f"{KAPPA} {name}{behind}" for name in names]
+        occasion = None if every == "course" else np.arange(counts[every])
+        found = correlated(streams, streamed, factor, number, occasion=occasion)
+        for name, stream in zip(names, streamed, strict=True):
+            if f"{KAPPA}_{name}" in chosen:
+                occasions[name] = found[stream]
+    return Drawn(model, subjects, occasions)
+
+
+def effect_names(model: Model) -> tuple[str, ...]:
+    """All random effects of a model: eta_CL between subjects, kappa_CL between occasions."""
+    return (*(f"{ETA}_{name}" for name in model.variability), *(f"{KAPPA}_{name}" for name in model.occasions))
+
+
+def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
+    """The effects that a call asks for: all of them for None, or those of some parameters or names.
+
+    Raises
+    ------
+    InputError : an unknown name.
+    """
+    known = effect_names(model)
+    if effects is None:
+        return known
+    asked = [effects] if isinstance(effects, str) else effects
+    if not isinstance(asked, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in asked):
+        raise InputError(
+            f"found {effects!r:.60}",
+            place="effects",
+            advice="give a list of names, such as ['CL', 'kappa_F'], or [] for none",
+        )
+    wanted = set[str]()
+    for name in asked:
+        meant = {name} if name in known else {each for each in known if each.partition("_")[2] == name}
+        if not meant:
+            parameters = dict.fromkeys(each.partition("_")[2] for each in known)
+            raise InputError(
+                f"unknown effect '{name}'",
+                place="effects",
+                advice=did_you_mean(name, [*parameters, *known], f"{model.name} has")
+                if known
+                else f"{model.name} has no [variability] and no [occasions]",
+            )
+        wanted |= meant
+    return tuple(name for name in known if name in wanted)

@@ -1,0 +1,64 @@
+"""What is predicted and what would be observed: the levels of a Dataset, typical ones, and those with residual error."""
+
+from itertools import product
+
+import numpy as np
+
+from doseline.arms import Arms, course_name
+from doseline.dataset import DIMENSIONS, Level, More
+from doseline.model.spec import Model
+from doseline.population.residual import below, observed
+
+
+def levels_of_outputs(arms: Arms, levels: np.ndarray) -> dict[str, Level]:
+    """The levels, output by output."""
+    compiled = arms.compiled(arms.draws.labels[0])
+    return {
+        name: Level(
+            values=levels[:, :, :, :, position],
+            units=output.unit,
+            label=output.label,
+            jumps=np.array([compiled.sees(name, states) for states in arms.entered]).reshape(arms.shape[1:]),
+        )
+        for position, (name, output) in enumerate(arms.model.outputs.items())
+    }
+
+
+def typical_levels(model: Model, levels: np.ndarray) -> dict[str, More]:
+    """Levels of typical subjects."""
+    return {
+        f"{name}_typical": More(
+            DIMENSIONS,
+            levels[:, :, :, :, position],
+            {"units": output.unit, "long_name": f"{output.label}, typical for the covariates"},
+        )
+        for position, (name, output) in enumerate(model.outputs.items())
+    }
+
+
+def observations(arms: Arms, levels: np.ndarray) -> dict[str, More]:
+    """Observations of the outputs that have a residual error; NaN below the limit of quantification."""
+    found = {}
+    for position, (name, output) in enumerate(arms.model.outputs.items()):
+        residual = arms.model.residual.get(name)
+        if residual is None:
+            continue
+        seen = np.empty_like(levels[:, :, :, :, position])
+        rows = seen.reshape(-1, *seen.shape[4:])
+        for row, (replicate, key) in enumerate(product(arms.draws.labels, arms.keys)):
+            at = np.unravel_index(row, arms.shape)
+            streams = arms.draws.streams(replicate)
+            what = f"{name} of {course_name(*key)}"
+            rows[row] = observed(
+                residual, levels[at][position], streams, arms.subjects.number, arms.times, name=what
+            )
+        hidden = below(residual, seen)
+        seen[hidden] = np.nan
+        told = {"units": output.unit, "long_name": f"{output.label}, observed"}
+        if residual.lloq is not None:
+            told["lloq"] = residual.lloq
+        found[f"{name}_observed"] = More(DIMENSIONS, seen, told)
+        if residual.lloq is not None:
+            label = f"is {name}_observed below the limit of quantification?"
+            found[f"{name}_blq"] = More(DIMENSIONS, hidden, {"units": "1", "long_name": label})
+    return found
