@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from doseline.analysis.exposure import exposure as exposure
     from doseline.analysis.exposure import exposure_table as exposure_table
     from doseline.doses import dose_log as dose_log
+    from doseline.dosing.adherence import Adherence as Adherence
+    from doseline.dosing.adherence import adherence as adherence
     from doseline.dosing.dose import Dose as Dose
     from doseline.dosing.record_reading import read_records as read_records
     from doseline.dosing.records import Records as Records
@@ -38,6 +40,7 @@ _WHERE = {
     "build_model": "model.edit",
     "diagram": "drawing.picture",
     "regimen": "dosing.regimen",
+    "adherence": "dosing.adherence",
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
     "simulate": "simulation",
@@ -49,6 +52,7 @@ _WHERE = {
     "Diagram": "drawing.picture",
     "Regimen": "dosing.regimen",
     "Dose": "dosing.dose",
+    "Adherence": "dosing.adherence",
     "Records": "dosing.records",
     "Cohort": "population.cohort",
     "DoselineError": "errors",

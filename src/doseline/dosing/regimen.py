@@ -6,15 +6,16 @@ accumulated. Time zero is the first dose or, where clock times are used, midnigh
 `doseline.dosing.grammar` has the text form, `doseline.dosing.course` its meaning.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from doseline.dosing.amounts import SIZES, TOLERANCE, Sizes, body_sizes, doses_to_reach, given_after, in_mg
+from doseline.dosing.adherence import Adherence, adherence
+from doseline.dosing.amounts import body_sizes
+from doseline.dosing.counts import doses_taken, total_taken
 from doseline.dosing.dose import (
     LIMIT,
     Block,
@@ -50,6 +51,7 @@ class Regimen:
     blocks : tuple of Block  In any order; kept sorted, a block with ``until`` last.
     length : float           End of the course [h]; what is joined with `then` starts here.
     text : str               Where it came from; empty for a text made from the blocks.
+    adherence : Adherence    What people make of it; None where everybody takes everything as prescribed.
 
     >>> week = regimen("40 mg twice daily for 1 week")
     >>> week.repeat(2).delayed(12)
@@ -61,6 +63,7 @@ class Regimen:
     blocks: tuple[Block, ...]
     length: float
     text: str = field(default="", compare=False)
+    adherence: Adherence | None = None
 
     def __post_init__(self) -> None:
         blocks = tuple(sorted(self.blocks, key=block_order))
@@ -84,7 +87,8 @@ class Regimen:
         object.__setattr__(self, "text", self.text or canonical_text(blocks))
 
     def __repr__(self) -> str:
-        return f"Regimen({self.text!r})"
+        habits = f", {self.adherence!r}" if self.adherence else ""
+        return f"Regimen({self.text!r}{habits})"
 
     def __str__(self) -> str:
         return self.text
@@ -111,21 +115,20 @@ class Regimen:
     def then(self, other: "Regimen | str") -> "Regimen":
         """This course, and from its end (``length``) on the other one."""
         other = regimen(other)
-        self._refuse_until("then")
-        other._refuse_until("then")
+        self._refuse_joined(other, "then")
         later = tuple(block.shifted(self.length) for block in other.blocks)
         text = f"({self.text}), then ({other.text})"
-        return Regimen(self.blocks + later, self.length + other.length, text)
+        return replace(self, blocks=self.blocks + later, length=self.length + other.length, text=text)
 
     def __add__(self, other: "Regimen | str") -> "Regimen":
         """Both courses from the same time zero."""
         if not isinstance(other, (Regimen, str)):
             return NotImplemented
         other = regimen(other)
-        self._refuse_until("+")
-        other._refuse_until("+")
+        self._refuse_joined(other, "+")
         text = f"({self.text}) and ({other.text})"
-        return Regimen(self.blocks + other.blocks, max(self.length, other.length), text)
+        length = max(self.length, other.length)
+        return replace(self, blocks=self.blocks + other.blocks, length=length, text=text)
 
     def repeat(self, n: int) -> "Regimen":
         """This course ``n`` times, end to end."""
@@ -138,7 +141,7 @@ class Regimen:
                 f"{n * self.count:,} doses", place="repeat", advice=f"at most {LIMIT:,} doses are allowed"
             )
         blocks = repeated(self.blocks, length=self.length, n=n)
-        return Regimen(tuple(blocks), n * self.length, f"({self.text}) x {n}")
+        return replace(self, blocks=tuple(blocks), length=n * self.length, text=f"({self.text}) x {n}")
 
     def delayed(self, hours: float) -> "Regimen":
         """This course, ``hours`` later. [h]"""
@@ -146,7 +149,8 @@ class Regimen:
         if hours == 0.0:
             return self
         blocks = tuple(block.shifted(hours) for block in self.blocks)
-        return Regimen(blocks, hours + self.length, f"nothing for {plain(hours)} h, then ({self.text})")
+        text = f"nothing for {plain(hours)} h, then ({self.text})"
+        return replace(self, blocks=blocks, length=hours + self.length, text=text)
 
     def with_(
         self, *, meal: str | None = None, formulation: str | None = None, route: str | None = None
@@ -154,7 +158,36 @@ class Regimen:
         """This course with ``meal``, ``formulation`` and ``route`` wherever a dose leaves them open."""
         blocks = tuple(block.filled(meal=meal, formulation=formulation, route=route) for block in self.blocks)
         choices = choices_text(meal=meal, formulation=formulation, route=route)
-        return Regimen(blocks, self.length, f"({self.text}){choices}" if choices else self.text)
+        return replace(self, blocks=blocks, text=f"({self.text}){choices}" if choices else self.text)
+
+    def taken(
+        self,
+        taken: Any = 1.0,
+        *,
+        spells: Any = None,
+        holidays: Any = None,
+        late: str | None = None,
+        meals: Any = None,
+        meals_by: str = "dose",
+    ) -> "Regimen":
+        """This course with what people make of it: an `Adherence`, or what `doseline.adherence` takes.
+
+        >>> regimen("40 mg twice daily for 20 weeks").taken(0.8)
+        Regimen('40 mg twice daily for 20 weeks', Adherence(taken=0.8))
+        """
+        habits = adherence(taken, spells=spells, holidays=holidays, late=late, meals=meals, meals_by=meals_by)
+        return replace(self, adherence=habits)
+
+    def _refuse_joined(self, other: "Regimen", place: str) -> None:
+        self._refuse_until(place)
+        other._refuse_until(place)
+        if self.adherence != other.adherence:
+            told = [str(one.adherence or "as prescribed") for one in (self, other)]
+            raise InputError(
+                f"the courses are taken in different ways: {told[0]}; {told[1]}",
+                place=place,
+                advice="join the courses first and say .taken(...) of the whole",
+            )
 
     def _refuse_until(self, place: str) -> None:
         if self.until:
@@ -206,7 +239,7 @@ class Regimen:
         array([300, 361])
         """
         place = "doses_taken"
-        return self._taken(body_sizes(WT=WT, BSA=BSA, place=place), place=place)
+        return doses_taken(self, body_sizes(WT=WT, BSA=BSA, place=place), place=place)
 
     def total(self, *, WT: ArrayLike | None = None, BSA: ArrayLike | None = None) -> np.ndarray:
         """What each subject takes over the whole course, shape of the covariates. [mg]
@@ -215,42 +248,10 @@ class Regimen:
         array([350., 420.])
         """
         place = "total"
-        sizes = body_sizes(WT=WT, BSA=BSA, place=place)
-        last = self.blocks[-1]
-        earlier = self._before_last(sizes, place=place)
-        count = self._taken(sizes, place=place) - (self.count - last.count)
-        return earlier + given_after(count, [in_mg(dose, sizes, place=place) for _, dose in last.pattern])
-
-    def _before_last(self, sizes: Sizes, *, place: str) -> np.ndarray:
-        amount = np.zeros_like(sizes[None])
-        for block in self.blocks[:-1]:
-            for _, dose in block.pattern:
-                amount = amount + block.repeats * in_mg(dose, sizes, place=place)
-        return amount
-
-    def _taken(self, sizes: Sizes, *, place: str) -> np.ndarray:
-        last = self.blocks[-1]
-        if last.until is None:
-            return np.full(sizes[None].shape, self.count, dtype=np.int64)
-        target = in_mg(last.until, sizes, place=place) * (1.0 - TOLERANCE)
-        missing = target - self._before_last(sizes, place=place)
-        wanted = doses_to_reach(missing, [in_mg(dose, sizes, place=place) for _, dose in last.pattern])
-        short = np.atleast_1d(wanted > last.count)
-        if short.any():
-            first = int(np.flatnonzero(short)[0])
-            who = ", ".join(
-                f"{name} {np.atleast_1d(size)[first]:g} {SIZES[name]}" for name, size in sizes.items() if name
-            )
-            raise InputError(
-                f"{last.until} is not reached within {last.count} doses (the first of {int(short.sum())}: {who})",
-                place=f"{place}: {self.text}",
-                advice=f"such a course would last longer than {last.repeats * last.period / 24:.0f} days, "
-                "the most that is followed: write a time, as in 'for 20 weeks', or higher doses",
-            )
-        return self.count - last.count + wanted.astype(np.int64)
+        return total_taken(self, body_sizes(WT=WT, BSA=BSA, place=place), place=place)
 
     def preview(self, *, WT: float | None = None, BSA: float | None = None) -> "pd.DataFrame":
-        """The doses of one subject as a table, with the units in the column names.
+        """The doses of one subject as a table, as prescribed, with the units in the column names.
 
         Parameters
         ----------
@@ -259,31 +260,9 @@ class Regimen:
         >>> list(regimen("0.5 mg/kg twice daily for 1 week").preview(WT=62)["cumulative (mg)"][:2])
         [31.0, 62.0]
         """
-        import pandas as pd
+        from doseline.dosing.preview import preview_of
 
-        place = "preview"
-        sizes = body_sizes(WT=WT, BSA=BSA, place=place)
-        if sizes[None].shape:
-            raise InputError(
-                "more than one subject was given", place=place, advice="a preview shows one, as in WT=62"
-            )
-        times, kind, kinds = self.doses()
-        taken = int(self._taken(sizes, place=place))
-        times, kind = times[:taken], kind[:taken]
-        amount = np.array([float(in_mg(dose, sizes, place=place)) for dose in kinds])[kind]
-        columns: dict[str, Any] = {
-            "day": np.floor(times / 24.0 * (1.0 + TOLERANCE)).astype(np.int64) + 1,
-            "time (h)": times,
-            "amount (mg)": amount,
-        }
-        for name in ("meal", "formulation", "route"):
-            columns[name] = np.array([getattr(dose, name) or "" for dose in kinds], dtype=object)[kind]
-        columns["duration (h)"] = np.array([dose.duration or math.nan for dose in kinds])[kind]
-        columns["cumulative (mg)"] = np.cumsum(amount)
-        for name, unit in SIZES.items():
-            if name in sizes:
-                columns[f"cumulative (mg/{unit})"] = np.cumsum(amount) / float(sizes[name])
-        return pd.DataFrame(columns)
+        return preview_of(self, WT=WT, BSA=BSA)
 
     def to_records(self, cohort: Any = None, *, model: Any = None, times: Any = None) -> "Records":
         """The course as an event table: a record for each dose of a pattern, its repeats as ADDL and II.
@@ -300,7 +279,7 @@ class Regimen:
         Raises
         ------
         InputError, UnitError  Times that are none; doses follow a body size that the cohort lacks, or name a route that
-            the model lacks.
+            the model lacks; the course has an `adherence`, and what is taken is not known before it is simulated.
 
         >>> regimen("40 mg twice daily for 1 week").to_records(times=[0, 168])
         <Records of 1 subject: 3 records, 1 dose, 2 observations>
@@ -326,6 +305,7 @@ class Regimen:
                 }
                 for block in self.blocks
             ],
+            **({"adherence": self.adherence.to_dict()} if self.adherence else {}),
         }
 
     @classmethod
@@ -347,7 +327,8 @@ class Regimen:
                 )
                 for block in plain["blocks"]
             )
-            return cls(blocks, plain["length"], plain["text"])
+            habits = Adherence.from_dict(plain["adherence"]) if "adherence" in plain else None
+            return cls(blocks, plain["length"], plain["text"], habits)
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DoselineError):
                 raise

@@ -40,6 +40,7 @@ class Entry:
 
 def records_of_regimen(regimen: Regimen, cohort: Any, *, model: Any, times: Any) -> Records:
     """The records of `Regimen.to_records`, for which see there."""
+    _refuse_adherence(regimen)
     known = None if model is None else load_model(model)
     subject = np.array([1]) if cohort is None else cohort.subject
     covariates: Mapping[str, np.ndarray] = {} if cohort is None else cohort.covariates
@@ -93,6 +94,17 @@ def records_of_regimen(regimen: Regimen, cohort: Any, *, model: Any, times: Any)
         units=dict(units),
         modes=dict.fromkeys(covariates, MODES[0]),
     )
+
+
+def _refuse_adherence(regimen: Regimen) -> None:
+    """An event table says what was given: the prescription would not be true, and what is taken has to be drawn."""
+    if regimen.adherence is not None:
+        raise InputError(
+            f"not every dose is taken as prescribed: {regimen.adherence!r}",
+            place=PLACE,
+            advice="write the course as a table before .taken(...); for what each subject took, "
+            "simulate it and use dl.dose_log",
+        )
 
 
 def _lines(regimen: Regimen, sizes: Mapping[str, np.ndarray], subjects: int) -> list[Line]:
