@@ -109,7 +109,11 @@ class Arms:
         exact = self.solver.exact(self.model)
         arms = levels.reshape(-1, *levels.shape[4:])
         rows = status.reshape(-1, subjects)
-        ended = None if exact else blank_ended(len(arms), subjects, len(self.model.compartments), self.solver.first)
+        ended = (
+            None
+            if exact
+            else blank_ended(len(arms), subjects, len(self.model.compartments), self.solver.first)
+        )
         if not self.random:
             compiled = Compiled(self.model)
             planned = schedules_of(compiled, self.regimens, self.people, self.covariates, self.axes)
@@ -144,7 +148,9 @@ class Arms:
         """One arm in one replicate: its status (subject,), or how it ended."""
         plan, people = self.plan(self.compiled(replicate), *key), self.subjects
         streams = self.draws.streams(replicate)
-        taken = np.broadcast_to(plan.regimen.doses_taken(**people.sizes), (len(self.people),)).astype(np.int64)
+        taken = np.broadcast_to(plan.regimen.doses_taken(**people.sizes), (len(self.people),)).astype(
+            np.int64
+        )
         arm = Arm(
             plan, people, streams, self.draws.effects, course_name(*key), taken, self.times, self.solver
         )

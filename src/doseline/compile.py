@@ -180,9 +180,7 @@ class Compiled:
             )
         return name
 
-    def entry(
-        self, intake: Intake, covariates: Values, effects: Effects | None = None
-    ) -> tuple[int, Values]:
+    def entry(self, intake: Intake, covariates: Values, effects: Effects | None = None) -> tuple[int, Values]:
         """Where a dose enters (array position), and the values of `ENTRY` there, in h, mg and mg/h."""
         route: Route = self.model.routes[intake.route]
         into, changes = route.into, {}

@@ -82,7 +82,12 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
         for position, (name, output) in enumerate(model.outputs.items())
     }
     attrs = said(
-        model, axes, asked.solver, on_failure=on_failure, records=told_of(records, gridded=times is not None)
+        model,
+        axes,
+        asked.solver,
+        on_failure=on_failure,
+        records=told_of(records, gridded=times is not None),
+        draws=asked.draws.to_dict(),
     )
     given = [name for name in sets.columns if name in model.parameters]
     attrs["records"] = records.name

@@ -4,16 +4,17 @@ What happens at the same time is decided by `kernels.agenda`: records in their o
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from doseline.compile import ENTRY, Compiled
+from doseline.compile import ENTRY, Compiled, Effects
 from doseline.dosing.record_mistakes import Mistakes, shown
 from doseline.dosing.records import CHOICES, Records, doses_among
 from doseline.errors import InputError, did_you_mean
+from doseline.population.variability import Drawn
 from doseline.units import factor
 
 MOST_AT_ONCE = 100_000
@@ -34,6 +35,19 @@ class Sets:
     count: int
     own: np.ndarray  # (record,) system at the record
     stretch: np.ndarray  # (record,) system of the stretch that ends at the record
+    drawn: Drawn | None = None  # random effects of the subjects
+    subject: np.ndarray | None = None  # (system,) whose each system is
+    occasion: Mapping[str, np.ndarray] = field(
+        default_factory=dict
+    )  # (system,) number of each kind of occasion
+
+    def effects(self, systems: np.ndarray | None = None) -> Effects:
+        """Random effects of all systems, or of some."""
+        if self.drawn is None or self.subject is None:
+            return {}
+        at = slice(None) if systems is None else systems
+        whose, occasion = self.subject[at], {kind: each[at] for kind, each in self.occasion.items()}
+        return self.drawn.effects(lambda each: each[whose], lambda every, each: each[whose, occasion[every]])
 
 
 @dataclass(frozen=True)
@@ -301,7 +315,9 @@ class _Reader:
             self.note_bolus(route)
         self.refuse_twice(some, intake.formulation, intake.meal)
         at = self.sets.own[some]
-        return self.compiled.entry(intake, {key: value[at] for key, value in self.sets.values.items()})
+        return self.compiled.entry(
+            intake, {key: value[at] for key, value in self.sets.values.items()}, self.sets.effects(at)
+        )
 
     def route(self, some: np.ndarray, way: Way) -> str | None:
         """By which route doses into a compartment come: the one they name, or the first that has what they need."""

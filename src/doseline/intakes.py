@@ -68,7 +68,11 @@ class Calendar:
 
     def counts(self, doses: int, until: float) -> dict[str, int]:
         """How many occasions of each kind there are until a time."""
-        return {"dose": doses, "day": int(self.occasion("day", np.array(until))) + 1, "visit": len(self.visits)}
+        return {
+            "dose": doses,
+            "day": int(self.occasion("day", np.array(until))) + 1,
+            "visit": len(self.visits),
+        }
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,11 @@ class Plan:
         """
         time, kind, doses = self.regimen.doses()
         people = len(doses_taken)
-        shift = taking.shift if taking is not None and taking.shift is not None else np.zeros((people, 1))
-        meal = taking.meal if taking is not None else None
+        habit = self.regimen.adherence
+        shift = np.zeros((people, 1))
+        if taking is not None and habit is not None and habit.late is not None:
+            shift = taking.shift
+        meal = taking.meal if taking is not None and habit is not None and habit.meals is not None else None
         taken = np.arange(len(time)) < doses_taken[:, np.newaxis]
         if taking is not None:
             taken &= taking.taken
@@ -104,9 +111,13 @@ class Plan:
                 )
                 effects = drawn.effects(
                     lambda each: each[:, np.newaxis],
-                    lambda every, each, at=at: self._of_doses(every, each, at, (time + shift)[:, at])
-                    if every != "dose"
-                    else each[:, at] if len(at) < each.shape[1] else each,
+                    lambda every, each, at=at: (
+                        self._of_doses(every, each, at, (time + shift)[:, at])
+                        if every != "dose"
+                        else each[:, at]
+                        if len(at) < each.shape[1]
+                        else each
+                    ),
                 )
                 with np.errstate(all="ignore"):  # what overflows is told by its status
                     target, entry = self.compiled.entry(intake, tall, effects)

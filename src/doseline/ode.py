@@ -91,9 +91,7 @@ def solve_tables(
     """Levels in the outputs' units, (plan, output, observation) or (plan, output, subject, time), and how it ended."""
     infused = tuple(sorted({int(state) for plan in plans for state in plan.fed}))
     lanes = lane_model(compiled.model, infused, any((plan.turn != 0).any() for plan in plans))
-    values, initial, sound = values_of(
-        compiled, lanes, sets.values, count=sets.count, effects=sets.effects()
-    )
+    values, initial, sound = values_of(compiled, lanes, sets.values, count=sets.count, effects=sets.effects())
     subjects = len(plans[0].first) - 1
     grid, levels = blank_levels(plans, len(compiled.model.outputs), times)
     ended = blank_ended(len(plans), subjects, len(compiled.states), solver.first)

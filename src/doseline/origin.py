@@ -91,7 +91,9 @@ def asked(levels: "xr.Dataset") -> AskedRegimens | AskedRecords:
     draws = Draws.from_dict(told["draws"]) if "draws" in told else Draws()
     if "records" in told:
         records = records_of(levels, told["records"])
-        return AskedRecords(model, axes, told["on_failure"], solver, draws, records, told["records"]["gridded"])
+        return AskedRecords(
+            model, axes, told["on_failure"], solver, draws, records, told["records"]["gridded"]
+        )
     values = {name: levels[name] for name in told["covariates"]}
     people = Cohort(
         subject=np.atleast_1d(levels["subject"].values),

@@ -1,5 +1,6 @@
 """What is predicted and what would be observed: the levels of a Dataset, typical ones, and those with residual error."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -25,11 +26,11 @@ def levels_of_outputs(arms: Arms, levels: np.ndarray) -> dict[str, Level]:
 
 
 def typical_levels(model: Model, levels: np.ndarray) -> dict[str, More]:
-    """Levels of typical subjects."""
+    """Levels of typical subjects (1, regimen, formulation, meal, output, subject, time): no replicate differs."""
     return {
         f"{name}_typical": More(
-            DIMENSIONS,
-            levels[:, :, :, :, position],
+            DIMENSIONS[1:],
+            levels[0, :, :, :, position],
             {"units": output.unit, "long_name": f"{output.label}, typical for the covariates"},
         )
         for position, (name, output) in enumerate(model.outputs.items())
@@ -47,7 +48,7 @@ def observations(arms: Arms, levels: np.ndarray) -> dict[str, More]:
         rows = seen.reshape(-1, *seen.shape[4:])
         for row, (replicate, key) in enumerate(product(arms.draws.labels, arms.keys)):
             at = np.unravel_index(row, arms.shape)
-            streams = arms.draws.streams(replicate)
+            streams = replace(arms.draws.streams(replicate), sobol=False)
             what = f"{name} of {course_name(*key)}"
             rows[row] = observed(
                 residual, levels[at][position], streams, arms.subjects.number, arms.times, name=what

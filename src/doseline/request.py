@@ -85,7 +85,9 @@ def refuse_meals(named: Mapping[str, Regimen], model: Model, meal: Any) -> bool:
         )
     if names and not model.formulations:
         raise InputError(
-            f"the adherence draws meals, and {model.name} has none", place="adherence meals", advice="leave them out"
+            f"the adherence draws meals, and {model.name} has none",
+            place="adherence meals",
+            advice="leave them out",
         )
     return bool(names)
 

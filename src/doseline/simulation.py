@@ -16,7 +16,7 @@ from doseline.model.read import load_model
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, AskedRegimens, asked, said
 from doseline.population.cohort import Cohort
-from doseline.population.draws import read_draws
+from doseline.population.draws import Draws, read_draws
 from doseline.predictions import levels_of_outputs, observations, typical_levels
 from doseline.request import (
     advise_ranges,
@@ -148,7 +148,7 @@ def simulate(
             )
         axes = choices(chosen, formulation=formulation, meal=meal)
         grid = grid_of(regimens, times)
-        asked_of = AskedRecords(chosen, axes, on_failure, solver, regimens, grid is not None)
+        asked_of = AskedRecords(chosen, axes, on_failure, solver, Draws(), regimens, grid is not None)
         return levels_of(asked_of, grid, threads=thread_count(threads))
     named = with_habits(named_regimens(regimens), adherence)
     if times is None:
@@ -226,8 +226,10 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
             solved.status,
             model,
             arms.values(int(np.argwhere(solved.status)[0][0])),
-            who=lambda row: f"subject {people.subject[row[-1]]}, regimen '{names[row[1]]}'"
-            + (f", replicate {draws.labels[row[0]]}" if many else ""),
+            who=lambda row: (
+                f"subject {people.subject[row[-1]]}, regimen '{names[row[1]]}'"
+                + (f", replicate {draws.labels[row[0]]}" if many else "")
+            ),
             at=np.arange(len(people)),
             ended=solved.ended,
         )
@@ -252,11 +254,11 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
         covariates=list(people.covariates),
         draws=draws.to_dict(),
     )
-    replicates = Axis(draws.labels, draws.replicates is not None)
+    replicates = Axis(draws.labels if draws.replicates else (), draws.replicates is not None)
     everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
     more = log.variables() if log is not None else {}
     if typical is not None:
-        more |= typical_levels(model, np.broadcast_to(typical.levels, solved.levels.shape))
+        more |= typical_levels(model, typical.levels)
     if draws.observed:
         more |= observations(arms, solved.levels)
     outputs = levels_of_outputs(arms, solved.levels)

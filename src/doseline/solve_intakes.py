@@ -153,9 +153,8 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
         people = arm.people[span]
         taking = None
         if arm.plan.regimen.adherence is not None:
-            alone = Streams(arm.streams.seed, arm.streams.replicate)
-            taking = arm.plan.regimen.adherence.draw(alone, people.number, arm.plan.regimen.doses()[0])
-        late = 0.0 if taking is None or taking.shift is None else float(taking.shift.max(initial=0.0))
+            taking = arm.plan.regimen.adherence.draw(arm.streams, people.number, arm.plan.regimen.doses()[0])
+        late = 0.0 if taking is None else float(taking.shift.max(initial=0.0))
         drawn = arm.drawn(people.number, float(arm.plan.regimen.doses()[0][-1]) + late)
         intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
         log.write(span, intakes, drawn)

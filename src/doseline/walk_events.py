@@ -28,7 +28,7 @@ def solve_events(
     Levels are (plan, output, observation), or (plan, output, subject, time) where ``times`` are given.
     """
     infused = sorted({int(state) for plan in plans for state in plan.infused})
-    system = system_of(compiled, sets.values, infused, count=sets.count)
+    system = system_of(compiled, sets.values, infused, count=sets.count, effects=sets.effects())
     systems = Systems(*system[:4], len(compiled.states))
     tables = [_table(plan, sets, systems, infused, observed=times is None) for plan in plans]
     status = np.stack([given_status(plan, sets, system.solvable) for plan in plans])

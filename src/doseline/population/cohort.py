@@ -28,6 +28,8 @@ class Cohort:
     subject: np.ndarray
     covariates: Mapping[str, np.ndarray]
     units: Mapping[str, str | None] = field(default_factory=dict)
+    seed: int | None = None
+    sobol: bool = False
 
     def __len__(self) -> int:
         return len(self.subject)

@@ -36,7 +36,8 @@ class Draws:
 
     def estimates(self, model: Model, replicate: int) -> dict[str, float]:
         """Typical values of one replicate, in coherent units."""
-        return {} if self.replicates is None else estimates_of(model, self.streams(replicate), self.table)
+        independent = Streams(self.seed or 0, replicate)
+        return {} if self.replicates is None else estimates_of(model, independent, self.table)
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -132,7 +133,9 @@ def _refuse_without_seed(asked: Mapping[str, Any], *, others: bool) -> None:
     wants += ["adherence"] if others else []
     if wants:
         raise InputError(
-            "there is no seed", place=wants[0], advice="add seed=7, or draw the cohort with one: dl.cohort(1000, seed=7)"
+            "there is no seed",
+            place=wants[0],
+            advice="add seed=7, or draw the cohort with one: dl.cohort(1000, seed=7)",
         )
 
 

@@ -10,7 +10,13 @@ SECOND = 1.0 / 3600.0
 
 
 def observed(
-    residual: Residual, levels: np.ndarray, streams: Streams, number: np.ndarray, time: np.ndarray, *, name: str
+    residual: Residual,
+    levels: np.ndarray,
+    streams: Streams,
+    number: np.ndarray,
+    time: np.ndarray,
+    *,
+    name: str,
 ) -> np.ndarray:
     """Observations of levels (subject, time), before the limit of quantification.
 

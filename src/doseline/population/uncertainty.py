@@ -39,13 +39,17 @@ def read_table(given: Any, model: Model, *, replicates: int) -> dict[str, tuple[
             values = np.array([np.nan])
         if values.ndim != 1 or not np.isfinite(values).all():
             raise InputError(
-                f"{name} has values that are no finite numbers", place=place, advice="give a number in each row"
+                f"{name} has values that are no finite numbers",
+                place=place,
+                advice="give a number in each row",
             )
         table[str(name)] = tuple(values.tolist())
     if not table:
         raise InputError("there is no column", place=place, advice="give one for each uncertain parameter")
     if len({len(column) for column in table.values()}) > 1:
-        raise InputError("the columns differ in length", place=place, advice="give each parameter in every row")
+        raise InputError(
+            "the columns differ in length", place=place, advice="give each parameter in every row"
+        )
     refuse_few_rows(table, replicates, place=place)
     return table
 

@@ -92,7 +92,9 @@ class Drawn:
         return individual(effect, typical, eta, scale)
 
 
-def _chain(steps: list[Callable[[float | np.ndarray], np.ndarray]]) -> Callable[[float | np.ndarray], np.ndarray]:
+def _chain(
+    steps: list[Callable[[float | np.ndarray], np.ndarray]],
+) -> Callable[[float | np.ndarray], np.ndarray]:
     """One after the other."""
     if len(steps) == 1:
         return steps[0]
@@ -105,7 +107,9 @@ def _chain(steps: list[Callable[[float | np.ndarray], np.ndarray]]) -> Callable[
     return both
 
 
-def individual(effect: Effect, typical: float | np.ndarray, eta: np.ndarray, scale: float = 1.0) -> np.ndarray:
+def individual(
+    effect: Effect, typical: float | np.ndarray, eta: np.ndarray, scale: float = 1.0
+) -> np.ndarray:
     """Values from typical ones and etas, both shaped alike.
 
     ``scale`` is the factor from the parameter's unit, in which low and high and the eta of a normal effect are, to that
@@ -160,7 +164,9 @@ def draw(
                 subjects[name] = found[f"{ETA} {name}"]
     for names, factor in model.effect_blocks("occasions"):
         every = model.occasions[names[0]].every
-        if not any(f"{KAPPA}_{name}" in chosen for name in names) or (every != "course" and every not in counts):
+        if not any(f"{KAPPA}_{name}" in chosen for name in names) or (
+            every != "course" and every not in counts
+        ):
             continue
         behind = f" of {course}" if every == "course" else ""
         streamed = [f"{KAPPA} {name}{behind}" for name in names]
@@ -174,7 +180,10 @@ def draw(
 
 def effect_names(model: Model) -> tuple[str, ...]:
     """All random effects of a model: eta_CL between subjects, kappa_CL between occasions."""
-    return (*(f"{ETA}_{name}" for name in model.variability), *(f"{KAPPA}_{name}" for name in model.occasions))
+    return (
+        *(f"{ETA}_{name}" for name in model.variability),
+        *(f"{KAPPA}_{name}" for name in model.occasions),
+    )
 
 
 def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
@@ -188,7 +197,9 @@ def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
     if effects is None:
         return known
     asked = [effects] if isinstance(effects, str) else effects
-    if not isinstance(asked, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in asked):
+    if not isinstance(asked, (list, tuple, set, frozenset)) or not all(
+        isinstance(name, str) for name in asked
+    ):
         raise InputError(
             f"found {effects!r:.60}",
             place="effects",
