@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import NamedTuple
 
@@ -213,8 +213,14 @@ class Logs:
         most = max(course.count for course in regimens)
         habits = [course.adherence for course in regimens if course.adherence is not None]
         counts = arms.calendar.counts(most, float(arms.times[-1]))
+        # arms of one length write all of it
+        blank = (
+            np.empty
+            if len({course.count for course in regimens}) == 1
+            else partial(np.full, fill_value=np.nan)
+        )
         kappas = {
-            name: np.full((shape[0], people, counts[effect.every]), np.nan)
+            name: blank((shape[0], people, counts[effect.every]))
             for name, effect in arms.model.occasions.items()
             if effect.every != "course" and f"{KAPPA}_{name}" in arms.draws.effects
         }

@@ -37,6 +37,8 @@ class Intakes:
     @property
     def total(self) -> np.ndarray:
         """What each subject takes. [mg]"""
+        if self.given.shape[1] == 1:
+            return self.given[:, 0] * self.count
         return np.where(self.taken, self.given, 0.0).sum(axis=1)
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 
 from doseline.kernels.drive import read_table
 from doseline.kernels.kernel import kernel
-from doseline.kernels.program import COLUMNS, points_before
+from doseline.kernels.program import COLUMNS, SAME, rounding
 from doseline.kernels.propagator import multiply, propagator
 
 FAR = 16.0
@@ -48,6 +48,7 @@ class Entered(NamedTuple):
     share: np.ndarray  # (input,)
     vector: np.ndarray  # (state, input) what is left of it at the grid point
     term: np.ndarray  # (TERMS, state)
+    inner: np.ndarray  # (2, input)
 
 
 def blank_entered(doses, states):
@@ -56,6 +57,7 @@ def blank_entered(doses, states):
     return Entered(
         np.empty(most, np.int64), np.empty(most), np.empty(most, np.int64), np.empty(most),
         np.empty(most, np.int64), np.empty(most), np.empty((states, most)), np.empty((TERMS, states)),
+        np.empty((2, most)),
     )  # fmt: skip
 
 
@@ -81,11 +83,15 @@ def put_in(count, entry, entered):
 
 @kernel
 def list_entered(row, arrivals, grid, entered):
-    """Write one subject's inputs in order; returns how many come before the end of the grid."""
-    count, k = np.int64(0), np.int64(0)
-    points = grid.time.shape[0]
+    """Write one subject's inputs in order; returns how many come before the end of the grid.
+
+    A point at the very time of an input belongs to what follows it, as in `points_before`; here the grid is even, so
+    that a guess is off by a point at most.
+    """
+    count, points = np.int64(0), grid.time.shape[0]
     delays, amounts = arrivals.delay.shape[1] > 1, arrivals.amount.shape[1] > 1
     durations, targets = arrivals.duration.shape[1] > 1, arrivals.target.shape[1] > 1
+    per_step, first, rounded = 1.0 / grid.step, grid.time[0], rounding(grid.time)
     # dose -1 is what is there at time zero
     for dose in range(-1 if arrivals.begins else 0, len(arrivals.time)):
         amount, time, delay, duration, target = 1.0, 0.0, 0.0, 0.0, np.int64(-1)
@@ -98,10 +104,12 @@ def list_entered(row, arrivals, grid, entered):
         # one call in a loop, for numba compiles a function anew for each literal it is called with
         for end in range(0 if amount == 0.0 else 2 if duration > 0.0 else 1):
             late = delay + end * duration
-            # the inputs come almost in order: begin where the one before it was found
-            while k > 0 and (grid.time[k - 1] - time) - late >= 0.0:
+            before = -SAME * (time + late) - rounded
+            k = np.int64(min(max((time + late - first) * per_step, 0.0), float(points)))
+            while k > 0 and (grid.time[k - 1] - time) - late >= before:
                 k -= 1
-            k = points_before(grid, k, time, late)
+            while k < points and (grid.time[k] - time) - late < before:
+                k += 1
             if k < points:
                 ahead = max((grid.time[k] - time) - late, 0.0)
                 place = arrivals.inflow[target] if duration > 0.0 else target
@@ -135,6 +143,23 @@ def fill_terms(matrix, fastest, step, place, terms, size):
 
 
 @kernel
+def sum_up(terms, column, used, part, total, count):
+    """``total = terms[0] + terms[1] part + terms[2] part ** 2 + ...`` for every dose.
+
+    A loop over doses inside one over terms vectorises; four terms at a time, so that memory is not what it waits for.
+    """
+    for d in range(count):
+        total[d] = 0.0
+    last = -(-used // 4) * 4
+    for m in range(used, last):
+        terms[m, column] = 0.0
+    for m in range(last - 4, -1, -4):
+        t0, t1, t2, t3 = terms[m, column], terms[m + 1, column], terms[m + 2, column], terms[m + 3, column]
+        for d in range(count):
+            total[d] = (((total[d] * part[d] + t3) * part[d] + t2) * part[d] + t1) * part[d] + t0
+
+
+@kernel
 def fill_vectors(row, count, system, grid, entered, size):
     """What is left of each near input at its grid point; returns how many are far, their `share` is -1."""
     n, far = len(size), 0
@@ -145,7 +170,7 @@ def fill_vectors(row, count, system, grid, entered, size):
     places = 0
     for d in range(count):
         ahead = entered.ahead[d]
-        entered.share[d] = math.exp(-fastest * ahead)
+        entered.share[d] = 0.0
         if entered.place[d] < 0 or ahead > grid.step * (1.0 + 1e-9) or fastest * ahead > FAR:
             entered.share[d] = -1.0
             far += 1
@@ -155,17 +180,26 @@ def fill_vectors(row, count, system, grid, entered, size):
             entered.vector[i, d] = 0.0
     reach = min(grid.step, FAR / fastest) if fastest > 0.0 else grid.step
     per_reach = 1.0 / reach
+    inner, part = entered.inner[0], entered.inner[1]
+    for d in range(count):
+        part[d] = entered.ahead[d] * per_reach
+    # exp(-q t) as the inverse of a sum of numbers above 0: that vectorises, a call does not
+    used, total, term = 0, 0.0, 1.0
+    while used < TERMS and (term > SMALL * total or used < fastest * reach):
+        entered.term[used, 0] = term
+        total += term
+        used += 1
+        term *= fastest * reach / used
+    sum_up(entered.term, 0, used, part, inner, count)
+    for d in range(count):
+        if entered.share[d] >= 0.0:
+            entered.share[d] = 1.0 / inner[d]
     for place in range(n):
         if places >> place & 1:
             used = fill_terms(matrix, fastest, reach, place, entered.term, size)
             for i in range(n):
                 vector = entered.vector[i]
-                # a loop over doses for each term: it vectorises, one over terms does not
-                inner = np.zeros(count)
-                for m in range(used - 1, -1, -1):
-                    term = entered.term[m, i]
-                    for d in range(count):
-                        inner[d] = inner[d] * (entered.ahead[d] * per_reach) + term
+                sum_up(entered.term, i, used, part, inner, count)
                 for d in range(count):
                     taken = entered.place[d] == place and entered.share[d] >= 0.0
                     vector[d] += inner[d] * entered.share[d] * entered.factor[d] if taken else 0.0
