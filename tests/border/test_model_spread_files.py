@@ -10,6 +10,8 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from model_example import GOOD, changed
 from rich.console import Console
 from spread_example import BASE, FROM, POPULATION, effect
@@ -211,6 +213,61 @@ def test_with_keeps_within_a_logit():
         "example.with_(F=...): found 1.2\n  'F' is logit-normal: expected more than 0 and less than 1.2"
     )
     assert MODEL.with_(F=1.1).parameters["F"].value == 1.1
+
+
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers(-(10**20), 10**20)
+    | st.sampled_from(
+        ["CL", "V", "30 %", "dose", "log", "normal", "uniform", "", "nan %", "1e999 %", "%", "x" * 99]
+    ),
+    lambda inside: st.lists(inside, max_size=3),
+    max_leaves=9,
+)
+KEYS = {
+    "variability": ["distribution", "omega2", "sd", "cv", "shape", "low", "high", "values", "probabilities"],
+    "occasions": ["every", "distribution", "omega2", "cv", "shape", "low", "high"],
+    "blocks": ["effects", "between", "omega2", "correlations"],
+    "residual": ["error", "sd", "cv", "power", "log_sd", "lloq"],
+    "uncertainty": ["parameters", "scale", "covariance", "draws"],
+}
+
+
+@settings(deadline=None, max_examples=300)
+@given(data=st.data(), section=st.sampled_from(sorted(KEYS)))
+def test_any_entry_is_read_or_a_mistake(data, section):
+    """Truth: there is no third way, and what is read is printed and read again."""
+    entry = data.draw(st.dictionaries(st.sampled_from(KEYS[section]), JUNK, min_size=1, max_size=4)) | FROM
+    name = "plasma" if section == "residual" else "CL"
+    made = None
+    try:
+        made = MODEL.edit(**{section: entry if section == "uncertainty" else {name: entry}})
+    except ModelError as error:
+        untold = [problem for problem in error.problems if not (problem.place and problem.problem)]
+        assert untold == []
+    assert made is None or read_model(str(made)) == made
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    variances=st.lists(st.floats(5e-324, 1e308), min_size=3, max_size=3),
+    others=st.lists(st.floats(-1e308, 1e308), min_size=3, max_size=3),
+)
+def test_any_sizes_of_a_covariance(variances, others):
+    """Truth: from the smallest number that there is to the largest, a matrix is read or a mistake in words."""
+    a, b, c = others
+    rows = [[variances[0]], [a, variances[1]], [b, c, variances[2]]]
+    known = {"parameters": ["CL", "V", "KA"], "covariance": rows, **FROM}
+    made, told = MODEL, "covariance: not positive definite"
+    try:
+        made = MODEL.edit(uncertainty=known)
+    except ModelError as error:
+        told = str(error)
+    assert "covariance: not positive definite" in told
+    assert made.uncertainty is not None
+    assert np.isfinite(made.uncertainty.factor()).all()
 
 
 # ---------------------------------------------------------------- the terminal
