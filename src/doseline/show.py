@@ -10,7 +10,7 @@ from rich.table import Table
 
 from doseline.compile import ENTRY
 from doseline.dataset import middle
-from doseline.model.spec import Formulation, Model
+from doseline.model.spec import Block, Effect, Formulation, Model, Residual
 from doseline.study import Results, Study
 from doseline.verify import Outcome, check_model
 
@@ -66,6 +66,58 @@ def model_tables(model: Model) -> Iterator[Any]:
     for name, formulation in model.formulations.items():
         _add_formulation(meals, name, formulation)
     yield from [meals] if model.formulations else []
+    yield from _spreads(model)
+
+
+def _spreads(model: Model) -> Iterator[Table]:
+    """How far subjects, occasions and observations differ, and how well the parameters are known."""
+    spreads = _table("variability", "of", "between", "distribution", "size", "status", "whence")
+    for name, effect in model.variability.items():
+        spreads.add_row(name, "subjects", effect.distribution, _size(effect), effect.status, effect.source)
+    for name, each in model.occasions.items():
+        spreads.add_row(name, f"each {each.every}", each.distribution, _size(each), each.status, each.source)
+    for name, block in model.blocks.items():
+        spreads.add_row(name, block.between, "together", _together(block), block.status, block.source)
+    yield from [spreads] if spreads.rows else []
+    residual = _table("residual error", "output", "error", "size", "status", "whence")
+    for name, error in model.residual.items():
+        residual.add_row(name, error.error, _size(error), error.status, error.source)
+    yield from [residual] if model.residual else []
+    known = model.uncertainty
+    if known is not None:
+        count = len(next(iter(known.draws.values()), ()))
+        errors = zip(known.names, known.sds(), strict=False)
+        se = ", ".join(f"{name} {value:.3g}" for name, value in errors)
+        told = f"{count} draws of {', '.join(known.names)}" if count else f"standard errors {se}"
+        uncertainty = _table("uncertainty", "scale", "size", "status", "whence")
+        uncertainty.add_row(known.scale, told, known.status, known.source)
+        yield uncertainty
+
+
+def _size(entry: Effect | Residual) -> str:
+    """The numbers of an entry as its file has them."""
+    rest = ("distribution", "error", "every", "source", "status")
+    given = ((key, getattr(entry, key)) for key in type(entry).model_fields if key not in rest)
+    return ", ".join(f"{key} {_written(value)}" for key, value in given if value not in (None, ()))
+
+
+def _together(block: Block) -> str:
+    """Correlations of a block, and the variances where it has them."""
+    rows, names = block.correlation(), block.effects
+    told = [
+        f"{names[j]} and {names[i]} {rows[i][j]:.3g}"
+        for i in range(len(names))
+        for j in range(i)
+        if rows[i][j]
+    ]
+    variances = zip(names, block.omega2 or (), strict=False)
+    return ", ".join([*(f"omega2 of {name} {row[-1]:.3g}" for name, row in variances), *told])
+
+
+def _written(value: float | str | tuple[float, ...]) -> str:
+    if isinstance(value, str):
+        return value
+    return " ".join(f"{each:g}" for each in value) if isinstance(value, tuple) else f"{value:g}"
 
 
 def _add_formulation(table: Table, name: str, formulation: Formulation) -> None:

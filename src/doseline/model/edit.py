@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 FIRST_LINES = ("name", "title", "version")
 DEEPEST = 8
 """Tables within tables: a meal of a formulation has four."""
+_SPREADS: Mapping[str, type | tuple[type, ...]] = {
+    "variability": str,
+    "residual": str,
+    "occasions": (tuple, list),
+}
+MOST_DRAWS = 10_000
+"""Draws of one parameter."""
+_MATRICES = ("blocks.", "uncertainty.")  # sections whose entries may have arrays
 _LONGEST = 200  # characters of a short form
 
 
@@ -104,6 +112,8 @@ class _Hand:
         if len(given) > MOST_ENTRIES:
             self.complain(section, f"{len(given)} entries", f"at most {MOST_ENTRIES}")
             return old
+        if section == "uncertainty":
+            old = {}  # one thing: its keys go together
         new: dict[str, Any] = {}
         for key, value in given.items():
             name = _arrow(key) if section == "flows" and isinstance(key, str) else key
@@ -134,6 +144,8 @@ class _Hand:
             value = {"unit": value, "label": label}
         elif section == "outputs" and isinstance(value, (tuple, list)) and len(value) == 2:
             value = {"value": value[0], "unit": value[1], "label": label}
+        elif section in _SPREADS and isinstance(value, _SPREADS[section]):
+            return self.spread(section, value, where)
         elif section == "routes" and isinstance(value, str):
             value = {"into": value, "label": label}
         return self.plain(value, where)
@@ -160,12 +172,24 @@ class _Hand:
             "status": "assumption",
         }
 
+    def spread(self, section: str, value: Any, where: str) -> Any:
+        """Read "30 %" as the CV of an effect or of an observation, and ("20 %", "dose") as that of occasions."""
+        first: dict[str, Any] = {"error": "proportional"} if section == "residual" else {}
+        if section == "occasions":
+            if len(value) != 2:
+                return self.complain(where, f"found {len(value)} of two", f"expected {_EXAMPLES[section]}")
+            value, first["every"] = value
+        table = {**first, "cv": value, "source": "given in Python", "status": "assumption"}
+        return self.plain(table, where)
+
     def plain(self, value: Any, where: str, levels: int = DEEPEST) -> Any:
         """Give a value as texts, numbers, tables and lists, or say why it is none."""
         if isinstance(value, (Entry, Expression)):
             return plain(value)
         if isinstance(value, np.generic):
             value = value.item()
+        if isinstance(value, np.ndarray) and where.startswith(_MATRICES) and self.has_room(value.size, where):
+            value = value.tolist()
         if isinstance(value, str):
             return value if self.fits(value, where) else None
         if not self.has_room(1, where):
@@ -180,8 +204,9 @@ class _Hand:
             )
         if levels == 0:
             return self.complain(where, "nested too deeply", f"at most {DEEPEST} levels")
-        if len(value) > MOST_ENTRIES:
-            return self.complain(where, f"{len(value)} entries", f"at most {MOST_ENTRIES}")
+        most = MOST_DRAWS if where.startswith("uncertainty.") else MOST_ENTRIES
+        if len(value) > most:
+            return self.complain(where, f"{len(value)} entries", f"at most {most}")
         if not isinstance(value, Mapping):
             return [self.plain(each, where, levels - 1) for each in value]
         odd = [key for key in value if not isinstance(key, str)]

@@ -30,6 +30,11 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 """Names in a model file."""
 
 
+WORD = re.compile(r"[^\W\d_][^,:\n]{0,59}")
+"""Words for the numbers of a covariate: they stand in texts such as "F: 0.5, M: 0.5"."""
+_WORDS = "a word has a letter, then up to 59 characters that are no comma and no colon"
+
+
 def _formula(value: Any) -> Expression:
     if isinstance(value, Expression):
         return value
@@ -98,6 +103,16 @@ class Covariate(Entry):
                 f"reference = {self.reference:g} is not between low = {self.low:g} and high = {self.high:g}",
                 advice="expected low <= reference <= high",
             )
+        for word, number in self.codes.items():
+            if not WORD.fullmatch(word):
+                raise InputError(f"codes: '{word[:60]}' cannot be a word", advice=_WORDS)
+            if not self.low <= number <= self.high:
+                raise InputError(
+                    f"codes: {word} = {number:g} is not between low = {self.low:g} and high = {self.high:g}",
+                    advice="expected low <= number <= high",
+                )
+        if len(set(self.codes.values())) < len(self.codes):
+            raise InputError("codes: two words for one number", advice="give each word a number of its own")
         return self
 
     @property

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from doseline.errors import InputError
 
 Rows = tuple[tuple[float, ...], ...]
 
 LEAST_PIVOT = 1e-12
 """What is left of a variance of 1 when all before it is known; below this it is nothing but rounding."""
-LARGEST_SHOWN = 10
-"""Rows of a matrix that an advice prints."""
 _ALIKE = 1e-9
 _TRIANGLE = "expected a lower triangle, [[a], [b, c], [d, e, f]], or the full matrix"
 
@@ -67,8 +63,9 @@ def deviations(lower: Rows) -> tuple[float, ...]:
 def correlations(lower: Rows) -> Rows:
     """Lower triangle of the correlations of a covariance; its diagonal is 1 exactly."""
     sd = deviations(lower)
+    # one after the other: the product of two small ones could be 0
     return tuple(
-        (*(value / (sd[i] * sd[j]) for j, value in enumerate(row[:-1])), 1.0) for i, row in enumerate(lower)
+        (*(value / sd[i] / sd[j] for j, value in enumerate(row[:-1])), 1.0) for i, row in enumerate(lower)
     )
 
 
@@ -91,29 +88,3 @@ def cholesky(lower: Rows) -> Rows | None:
             else:
                 return None
     return tuple(map(tuple, factor))
-
-
-def nearest(lower: Rows) -> Rows:
-    """Give correlations near these that are positive definite, in numbers of four decimals: their lower triangle.
-
-    Eigenvalues below a floor are raised to it, and the diagonal is scaled back to 1. The floor begins where rounding to
-    four decimals could undo it and rises until the rounded numbers are positive definite.
-
-    Source
-    ------
-    Rebonato and Jaeckel, The most general methodology to create a valid correlation matrix, J Risk 2000;2:17-27, the
-    spectral decomposition.
-
-    >>> nearest(((1.0,), (0.9, 1.0), (0.9, -0.9, 1.0)))
-    ((1.0,), (0.4999, 1.0), (0.4999, -0.4999, 1.0))
-    """
-    values, vectors = np.linalg.eigh(np.array(full_matrix(lower)))
-    floor = 1e-4
-    while True:
-        raised = (vectors * np.maximum(values, floor)) @ vectors.T
-        scale = np.sqrt(np.diag(raised))
-        rounded = np.round(raised / np.outer(scale, scale), 4)
-        rows = tuple((*map(float, row[:i]), 1.0) for i, row in enumerate(rounded))
-        if cholesky(rows) is not None:
-            return rows
-        floor *= 2.0

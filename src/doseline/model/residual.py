@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from doseline.errors import InputError
 from doseline.model.entries import STATUS_HINT, Entry, Evidence, Positive, Real, Text
-from doseline.model.variability import NotNegative, Percent, fraction, log_deviation
+from doseline.model.percent import NotNegative, Percent, check_log_spread, fraction, log_deviation
 
 
 class ErrorKind(NamedTuple):
@@ -28,13 +29,20 @@ ERRORS: Mapping[str, ErrorKind] = {
     "log-normal": ErrorKind("y * exp(log_sd * e)", (), ("log_sd", "cv")),
 }
 """Residual errors of an output."""
+MEANING: Mapping[str, str] = {
+    "sd": "a number in the output's unit",
+    "cv": 'a text such as "15 %"',
+    "power": "a number, 1 for errors in proportion to the level",
+    "log_sd": "the standard deviation of the logarithm",
+}
+"""Keys that only some of them have."""
 
 
 class Residual(Entry):
     """How far observations of one output are from the level; `sd` and `lloq` are in the output's unit."""
 
     error: Literal["additive", "proportional", "combined", "power", "log-normal"] = Field(
-        description=", ".join(f'"{name}"' for name in ERRORS)
+        description='"additive", "proportional", "combined", "power" or "log-normal"'
     )
     sd: NotNegative | None = None
     cv: Percent | None = None
@@ -43,6 +51,24 @@ class Residual(Entry):
     lloq: Positive | None = None
     source: Text = Field(description="where the numbers come from, in quotes")
     status: Evidence = Field(description=STATUS_HINT)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Residual:
+        kind, named = ERRORS[self.error], f"error = '{self.error}'"
+        given = [key for key in MEANING if getattr(self, key) is not None]
+        for key in given:
+            if key not in (*kind.needs, *kind.either):
+                users = ", ".join(name for name, each in ERRORS.items() if key in (*each.needs, *each.either))
+                raise InputError(f"{key} with {named}", advice=f"remove it: '{key}' goes with {users}")
+        for key in kind.needs:
+            if key not in given:
+                raise InputError(f"{named} without '{key}'", advice=f"add {key} = ...: {MEANING[key]}")
+        if kind.either and len(given) != 1:
+            told = "both log_sd and cv" if given else f"{named} without a size"
+            raise InputError(told, advice='give one of log_sd = ... and cv = "15 %"')
+        if self.log_sd is not None:
+            check_log_spread("log_sd", self.log_sd)
+        return self
 
     @property
     def relative(self) -> float:

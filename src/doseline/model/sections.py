@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from doseline.errors import ModelError, Problem, UnitError, did_you_mean
+from doseline.model.block import Block
 from doseline.model.checks import Check
 from doseline.model.complaints import at, complaints, found
 from doseline.model.entries import (
@@ -29,7 +30,7 @@ from doseline.model.entries import (
 from doseline.model.expression import Expression, parse
 from doseline.model.residual import Residual
 from doseline.model.uncertainty import Uncertainty
-from doseline.model.variability import Block, Effect, Occasional
+from doseline.model.variability import Effect, Occasional
 from doseline.units import dimension
 
 OUT = "out"

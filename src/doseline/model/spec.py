@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from doseline.errors import InputError, did_you_mean
+from doseline.model.block import Block
 from doseline.model.checks import METRICS, Check, Per
 from doseline.model.entries import (
     Compartment,
@@ -28,7 +29,7 @@ from doseline.model.linear import LinearForm, linear_form
 from doseline.model.matrix import Rows
 from doseline.model.residual import Residual
 from doseline.model.uncertainty import Uncertainty
-from doseline.model.variability import Block, Effect, Occasional
+from doseline.model.variability import Effect, Occasional, inside
 from doseline.units import read_quantity
 
 __all__ = [
@@ -226,7 +227,8 @@ class Model(Entry):
         parameters, compartments, variables, flows, ... : dict
             Entries of any section as a file has them; None takes an entry out. There are short forms: a parameter
             "7.5 L/h", a compartment by its unit "mg/L", an output ("central / V", "mg/L"), a route by the compartment
-            that doses enter. Entries of another model can be given as they are.
+            that doses enter, a spread between subjects "30 %", between occasions ("20 %", "dose"), the error of an
+            output "15 %". Entries of another model can be given as they are. `uncertainty` is replaced as a whole.
 
         Raises
         ------
@@ -272,6 +274,13 @@ class Model(Entry):
         kind = positive_kind(old.unit)
         if kind and value <= 0.0:
             raise InputError(f"found {value:g} {old.unit}", place=place, advice=f"expected a {kind} above 0")
+        effect = self.variability.get(name, self.occasions.get(name))
+        if effect is not None and effect.distribution == "logit-normal" and not inside(effect, value):
+            raise InputError(
+                f"found {value:g}",
+                place=place,
+                advice=f"'{name}' is logit-normal: expected more than {effect.low:g} and less than {effect.high:g}",
+            )
         source = (
             old.source if name in self.changes else f"changed from {old.value:g} {old.unit} ({old.source})"
         )

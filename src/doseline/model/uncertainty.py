@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from doseline.errors import InputError
+from doseline.model.block import Triangle
+from doseline.model.definite import check_covariance
 from doseline.model.entries import STATUS_HINT, Entry, Evidence, Real, Text
 from doseline.model.matrix import Rows, cholesky, correlations, deviations, lower_triangle
-from doseline.model.variability import Triangle
 
 
 class Uncertainty(Entry):
@@ -26,7 +27,49 @@ class Uncertainty(Entry):
     @classmethod
     def _triangle(cls, rows: Rows | None, info: ValidationInfo) -> Rows | None:
         names = info.data.get("parameters")
-        return rows if rows is None or not names else lower_triangle(rows, len(names))
+        if rows is None or not names:
+            return rows
+        lower = lower_triangle(rows, len(names))
+        check_covariance(lower, names, still="leave out what is certain")
+        return lower
+
+    @field_validator("parameters")
+    @classmethod
+    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        twice = next((name for n, name in enumerate(names) if name in names[:n]), None)
+        if twice is not None:
+            raise InputError(f"'{twice}' stands here twice", advice="name each parameter once")
+        return names
+
+    @model_validator(mode="after")
+    def _either(self) -> Uncertainty:
+        if self.covariance is not None and self.draws:
+            raise InputError("both a covariance and draws", advice="give one of them")
+        if self.covariance is not None and not self.parameters:
+            raise InputError(
+                "covariance without 'parameters'",
+                advice='name them in the order of its rows: parameters = ["CL", "V"]',
+            )
+        if self.covariance is None and not any(self.draws.values()):
+            raise InputError(
+                "neither a covariance nor draws",
+                advice="add covariance = [[...], ...] with parameters = [...], or draws = { CL = [...], V = [...] }",
+            )
+        if self.draws and (self.parameters or self.scale != "natural"):
+            key = "parameters" if self.parameters else "scale"
+            raise InputError(
+                f"{key} with draws",
+                advice=f"remove {key}: draws name their parameters, and have their units",
+            )
+        lengths = {name: len(values) for name, values in self.draws.items()}
+        first = next(iter(lengths), "")
+        for name, length in lengths.items():
+            if length != lengths[first]:
+                raise InputError(
+                    f"{lengths[first]} draws of {first} and {length} of {name}",
+                    advice="a draw is one number for each parameter",
+                )
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:

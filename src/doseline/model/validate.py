@@ -14,11 +14,24 @@ from doseline.model.linear import linear_form
 from doseline.model.order import in_circles, in_words
 from doseline.model.sections import OUT, Draft, quoted
 from doseline.model.tree import BUILT_IN, FUNCTIONS
+from doseline.model.validate_variability import validate_variability
 from doseline.units import Dimension, dimension, read_quantity
 
 RESERVED = (
-    *("time", "subject", "regimen", "meal", "formulation", "route", "dose", "interval"),
+    *(
+        "time",
+        "subject",
+        "replicate",
+        "quantile",
+        "regimen",
+        "meal",
+        "formulation",
+        "route",
+        "dose",
+        "interval",
+    ),
     *("status", "method", "stiff_since", "steps", "total_dose", "doses_taken", "dose_time", "course_end"),
+    *("dose_taken", "dose_taken_at", "dose_meal", "taken", "meal_taken"),
 )
 """Names that results use for themselves."""
 
@@ -60,7 +73,9 @@ class _Validator:
         self.names()
         self.individual()
         acting = self.variables() | self.flows() | self.rates() | self.initial() | self.outputs()
-        self.meals(self.routes(), acting)
+        routed = self.routes()
+        self.meals(routed, acting)
+        validate_variability(self.draft, acting=acting | routed, origins=self.origins)
         for section, check in self.draft.checks:
             self.check(section, check)
         if not self.draft.problems:

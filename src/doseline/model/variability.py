@@ -1,4 +1,4 @@
-"""How far subjects and occasions differ: the entries of [variability], [occasions] and [blocks].
+"""How far subjects and occasions differ: the entries of [variability] and [occasions].
 
 An effect turns a typical value TV into the value of one subject, or of one of the subject's occasions, by a random
 number: eta, of mean 0 and the standard deviation that the effect says, or a uniform one.
@@ -8,73 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import Context, Decimal
-from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, Strict, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from doseline.errors import InputError
 from doseline.model.entries import STATUS_HINT, Entry, Evidence, Real, Text
-from doseline.model.matrix import Rows, cholesky, correlations, deviations, full_matrix, lower_triangle
-from doseline.units import QUANTITY
+from doseline.model.percent import NotNegative, Percent, check_log_spread, fraction, log_deviation
 
-LARGEST_CV = 5.0
-"""Coefficients of variation above 500 % are mistakes."""
-
-
-def _percent(value: Any) -> str:
-    """Give "22 %" as a file has it; a bare number is refused, for 0.22 and 22 could mean the same."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise InputError(f"found {value:g}, without %", advice=f"write {_examples(float(value))}")
-    match = QUANTITY.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= 60 else None
-    if match is None:
-        raise InputError("found no number of percent", advice='expected a text such as "22 %"')
-    if match[2] != "%":
-        raise InputError(f"found '{value.strip()}', without %", advice=f"write {_examples(float(match[1]))}")
-    number = float(match[1])
-    if not number >= 0.0:
-        raise InputError(f"found '{value.strip()}'", advice="expected 0 % or more")
-    if not number <= 100.0 * LARGEST_CV:
-        raise InputError(
-            f"found '{value.strip()}'", advice=f"expected at most {100.0 * LARGEST_CV:g} %: is it a variance?"
-        )
-    return f"{number!r}".removesuffix(".0") + " %"
-
-
-def _examples(number: float) -> str:
-    """What a number without % may have meant."""
-    if 0.0 < number <= LARGEST_CV:
-        return f'"{100.0 * number:g} %" for a fraction, "{number:g} %" for percent'
-    return f'"{number:g} %"' if 0.0 < number <= 100.0 * LARGEST_CV else 'a text such as "22 %"'
-
-
-def fraction(cv: str) -> float:
-    """Give the number that a text of percent stands for.
-
-    >>> fraction("22 %")
-    0.22
-    """
-    return float(cv.removesuffix("%")) / 100.0
-
-
-@lru_cache(maxsize=1024)
-def log_deviation(cv: float) -> float:
-    """Standard deviation of the logarithm of a log-normal quantity, from its coefficient of variation.
-
-    It is sqrt(log(1 + CV^2)). The logarithm is that of `decimal`, whose digits do not depend on the machine.
-
-    >>> print(f"{log_deviation(0.3):.6f}")
-    0.293560
-    """
-    digits = Context(prec=40)
-    return float(digits.sqrt(digits.ln(digits.fma(Decimal(cv), Decimal(cv), Decimal(1)))))
-
-
-NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0)]
-Percent = Annotated[str, BeforeValidator(_percent)]
 Distribution = Literal["log-normal", "normal", "logit-normal", "box-cox", "uniform", "discrete"]
-Triangle = tuple[tuple[Real, ...], ...]
 
 
 class Kind(NamedTuple):
@@ -100,6 +42,15 @@ Source of the Box-Cox form: Petersson, Hanze, Savic and Karlsson, Semiparametric
 parameters, Pharm Res 2009;26:2174-2185.
 """
 SPREADS = ("omega2", "sd", "cv")
+MEANING: Mapping[str, str] = {
+    "shape": "a number other than 0, the power",
+    "low": "the smallest value, in the parameter's unit",
+    "high": "the largest value, in the parameter's unit",
+    "values": "a list of numbers in the parameter's unit",
+    "probabilities": "a list of numbers that add up to 1",
+}
+"""Keys that only some distributions have."""
+_SUM = 1e-9  # how far probabilities may miss 1
 
 
 class Effect(Entry):
@@ -124,6 +75,51 @@ class Effect(Entry):
         if isinstance(given, dict) and given.get("distribution") == "logit-normal":
             return {"low": 0.0, "high": 1.0} | given
         return given
+
+    @model_validator(mode="after")
+    def _fits(self) -> Effect:
+        """Hold the keys to the distribution."""
+        kind, named = DISTRIBUTIONS[self.distribution], f"distribution = '{self.distribution}'"
+        given = [key for key in (*SPREADS, *MEANING) if getattr(self, key) not in (None, ())]
+        for key in given:
+            if key not in (*kind.spreads, *kind.needs):
+                users = ", ".join(
+                    name for name, each in DISTRIBUTIONS.items() if key in (*each.spreads, *each.needs)
+                )
+                instead = "give omega2 or sd, of eta" if key == "cv" and kind.spreads else "remove it"
+                raise InputError(f"{key} with {named}", advice=f"{instead}: '{key}' goes with {users}")
+        for key in kind.needs:
+            if key not in given:
+                raise InputError(f"{named} without '{key}'", advice=f"add {key} = ...: {MEANING[key]}")
+        spreads = [key for key in given if key in SPREADS]
+        if len(spreads) > 1:
+            raise InputError(f"both {spreads[0]} and {spreads[1]}", advice="give one of them")
+        self._sizes()
+        return self
+
+    def _sizes(self) -> None:
+        """Hold the numbers to what they mean."""
+        if self.shape == 0.0:
+            raise InputError("shape = 0", advice="the limit of a small shape is the log-normal distribution")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise InputError(f"low = {self.low:g} and high = {self.high:g}", advice="expected low < high")
+        if len(self.values) != len(self.probabilities):
+            raise InputError(
+                f"values has {len(self.values)} numbers and probabilities {len(self.probabilities)}",
+                advice="give each value its probability",
+            )
+        for value in self.probabilities:
+            if not 0.0 <= value <= 1.0:
+                raise InputError(f"a probability of {value:g}", advice="expected 0 to 1")
+        if self.values and not abs(math.fsum(self.probabilities) - 1.0) <= _SUM:
+            raise InputError(
+                f"the probabilities add up to {math.fsum(self.probabilities):.10g}", advice="expected 1"
+            )
+        if self.distribution == "log-normal":
+            for key in ("omega2", "sd"):
+                value = getattr(self, key)
+                if value is not None:
+                    check_log_spread(key, value)
 
     @property
     def spread(self) -> str | None:
@@ -162,43 +158,22 @@ class Effect(Entry):
 class Occasional(Effect):
     """How a parameter differs between the occasions of one subject."""
 
-    every: Literal["dose", "day", "visit", "course"] = Field(
-        description='what an occasion is: "dose", "day", "visit" or "course"'
-    )
+    every: Literal["dose", "day", "visit", "course"] = Field(description='"dose", "day", "visit" or "course"')
+
+    @model_validator(mode="after")
+    def _about_the_subject(self) -> Occasional:
+        """An occasion is a change of the subject's own value."""
+        if not DISTRIBUTIONS[self.distribution].spreads:
+            known = ", ".join(name for name, kind in DISTRIBUTIONS.items() if kind.spreads)
+            raise InputError(
+                f"distribution = '{self.distribution}' takes the place of the subject's own value",
+                advice=f"between occasions, expected one of {known}",
+            )
+        return self
 
 
-class Block(Entry):
-    """Effects that go together: their covariance, or their correlations."""
-
-    effects: tuple[Text, ...] = Field(description='a list of names, such as ["CL", "V1"]')
-    between: Literal["subjects", "occasions"] = "subjects"
-    omega2: Triangle | None = None
-    correlations: Triangle | None = None
-    source: Text = Field(description="where the numbers come from, in quotes")
-    status: Evidence = Field(description=STATUS_HINT)
-
-    @field_validator("omega2", "correlations")
-    @classmethod
-    def _triangle(cls, rows: Rows | None, info: ValidationInfo) -> Rows | None:
-        effects = info.data.get("effects")
-        if rows is None or effects is None:
-            return rows
-        return lower_triangle(rows, len(effects), ones=info.field_name == "correlations")
-
-    def correlation(self) -> Rows:
-        """Correlations of the etas: the full matrix, by rows."""
-        return full_matrix(self._correlations())
-
-    def sds(self) -> tuple[float, ...] | None:
-        """Standard deviations of the etas, each on its scale; None where the effects have them."""
-        return None if self.omega2 is None else deviations(self.omega2)
-
-    def factor(self) -> Rows:
-        """Lower factor L of L L' = correlation: L times independent normal numbers has the correlations."""
-        factor = cholesky(self._correlations())
-        if factor is None:  # refused when the file is read
-            raise InputError("not positive definite", place="/".join(self.effects))
-        return factor
-
-    def _correlations(self) -> Rows:
-        return correlations(self.omega2) if self.omega2 is not None else (self.correlations or ())
+def inside(effect: Effect, value: float) -> bool:
+    """Whether a logit-normal effect can be about this typical value."""
+    assert effect.low is not None
+    assert effect.high is not None
+    return effect.low < value < effect.high
