@@ -274,6 +274,12 @@ def test_the_rest():
     assert (draw(meals={"fed": 1}).meal == 0).all()
 
 
+def test_the_last_meal_takes_what_rounding_leaves():
+    """Probabilities may miss 1 by 1e-9: the highest number below 1 still has a meal."""
+    meals = adherence(meals={"a": 0.5, "b": 0.5 - 1e-10}).meals
+    assert meals.chosen(np.array([[0.0, 0.6, 1 - 2**-53]]), habit=None).tolist() == [[0, 1, 1]]
+
+
 # -- together
 
 
