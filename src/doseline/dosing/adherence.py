@@ -11,21 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from doseline.distribution import Distribution, read_distribution
-from doseline.dosing.habits import (
-    Halves,
-    Holidays,
-    Meals,
-    Spells,
-    days_of,
+from doseline.distribution import Distribution
+from doseline.dosing.habit_reading import (
     read_halves,
     read_holidays,
+    read_late,
     read_meals,
     read_share,
     read_spells,
-    refuse_words,
-    share_plain,
 )
+from doseline.dosing.habits import Halves, Holidays, Meals, Spells, days_of, share_plain
 from doseline.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -236,14 +231,7 @@ def adherence(
         chance=chance,
         spells=None if spells is None else read_spells(spells, place="adherence spells"),
         holidays=None if holidays is None else read_holidays(holidays, place="adherence holidays"),
-        late=None if late is None else _read_late(late),
+        late=None if late is None else read_late(late, place="adherence late"),
         meals=None if meals is None else read_meals(meals, place="adherence meals"),
         meals_by=meals_by,
     )
-
-
-def _read_late(text: str) -> Distribution:
-    place, example = "adherence late", "normal(0 h, 1 h) within -2..4"
-    found = read_distribution(text, place=place, unit="h")
-    refuse_words(found, place=place, example=example)
-    return found

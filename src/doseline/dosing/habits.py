@@ -1,32 +1,23 @@
 """Habits of taking doses, one class each: mornings and evenings, good and bad spells, holidays, meals.
 
-Each turns uniform numbers into what happens at the doses. Which numbers, `doseline.dosing.adherence` says.
+Each turns uniform numbers into what happens at the doses. Which numbers, `doseline.dosing.adherence` says; how they
+are written, `doseline.dosing.habit_reading`.
 """
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from doseline.distribution import Distribution, is_distribution, read_distribution
+from doseline.distribution import Distribution
 from doseline.dosing.amounts import TOLERANCE
-from doseline.dosing.dose import NAME, plain
-from doseline.errors import InputError, did_you_mean
-from doseline.units import read_quantity
+from doseline.dosing.dose import plain
 
 YEAR = 365.25
 """Days in a year."""
 
-LONGEST_HOLIDAY = 366
-"""Days; a longer break is a pause, and stands in the regimen."""
-
-MOST_MEALS = 100
-"""Kinds of meals that one habit may name: their numbers have to fit into eight bits."""
-
 REST = "rest"
-_SUM_TOLERANCE = 1e-9
+"""The probability of a meal that takes what the others leave."""
 
 
 def days_of(time: np.ndarray) -> np.ndarray:
@@ -171,151 +162,3 @@ class Meals:
 def share_plain(share: float | Distribution) -> float | str:
     """A probability as it was given: a number, or the text of a distribution."""
     return str(share) if isinstance(share, Distribution) else share
-
-
-def read_chance(value: Any, *, place: str) -> float:
-    """A probability, such as 0.8 or "80 %"."""
-    found = read_quantity(value, "1", place=place)
-    if not isinstance(found, float):
-        raise InputError(
-            f"found {value!r:.60}", place=place, advice="give one probability, such as 0.8 or '80 %'"
-        )
-    if not 0.0 <= found <= 1.0:
-        raise InputError(
-            f"found {value!r:.60}",
-            place=place,
-            advice="a probability lies between 0 and 1: write 0.8, or '80 %'",
-        )
-    return found
-
-
-def read_share(value: Any, *, place: str) -> float | Distribution:
-    """A probability, or a distribution of it over subjects."""
-    if not is_distribution(value):
-        return read_chance(value, place=place)
-    found = read_distribution(value, place=place, unit="1")
-    refuse_words(found, place=place, example="uniform(0.6, 1)")
-    low, high = found.support
-    if low < 0.0 or high > 1.0:
-        raise InputError(
-            f"'{found}' goes {'below 0' if low < 0.0 else 'above 1'}",
-            place=place,
-            advice="a probability lies between 0 and 1: add 'within 0..1'",
-        )
-    return found
-
-
-def refuse_words(found: Distribution, *, place: str, example: str) -> None:
-    """Refuse a distribution of words where numbers are drawn."""
-    if found.words:
-        raise InputError(
-            f"'{found}' is a distribution of words", place=place, advice=f"give numbers, such as '{example}'"
-        )
-
-
-def read_fields(value: Any, known: Mapping[str, str], *, place: str) -> dict[str, Any]:
-    """A mapping that has each of the ``known`` names, and no other; with an example for each."""
-    example = "{" + ", ".join(f"'{name}': {shown}" for name, shown in known.items()) + "}"
-    if not isinstance(value, Mapping):
-        raise InputError(f"found {value!r:.60}", place=place, advice=f"give a mapping, such as {example}")
-    for name in value:
-        if name not in known:
-            raise InputError(f"unknown name {name!r:.60}", place=place, advice=did_you_mean(str(name), known))
-    missing = [name for name in known if name not in value]
-    if missing:
-        raise InputError(f"'{missing[0]}' is missing", place=place, advice=f"give all of it, as in {example}")
-    return dict(value)
-
-
-def read_halves(value: Any, *, place: str) -> Halves:
-    """Read ``{"morning": 0.95, "evening": 0.8}``."""
-    given = read_fields(value, {"morning": "0.95", "evening": "0.8"}, place=place)
-    return Halves(**{name: read_chance(each, place=f"{place} {name}") for name, each in given.items()})
-
-
-def read_spells(value: Any, *, place: str) -> Spells:
-    """Read ``{"good": 0.95, "bad": 0.3, "good_lasts": "14 days", "bad_lasts": "3 days"}``."""
-    known = {"good": "0.95", "bad": "0.3", "good_lasts": "'14 days'", "bad_lasts": "'3 days'"}
-    given = read_fields(value, known, place=place)
-    chances = {name: read_chance(given[name], place=f"{place} {name}") for name in ("good", "bad")}
-    lasts = {name: _read_length(given[name], place=f"{place} {name}") for name in ("good_lasts", "bad_lasts")}
-    return Spells(**chances, **lasts)
-
-
-def _read_length(value: Any, *, place: str) -> float:
-    hours = read_quantity(value, "h", place=place, require_unit=True)
-    if not isinstance(hours, float) or hours <= 0.0:
-        raise InputError(
-            f"found {value!r:.60}", place=place, advice="give one time above 0, such as '14 days'"
-        )
-    return hours
-
-
-def read_holidays(value: Any, *, place: str) -> Holidays:
-    """Read ``{"per_year": 6, "days": 3}``."""
-    given = read_fields(value, {"per_year": "6", "days": "3"}, place=place)
-    per_year = read_quantity(given["per_year"], "1", place=f"{place} per_year")
-    if not isinstance(per_year, float) or not 0.0 <= per_year <= YEAR:
-        raise InputError(
-            f"found {given['per_year']!r:.60}",
-            place=f"{place} per_year",
-            advice=f"give how many begin in a year, from 0 to {YEAR:g}",
-        )
-    days = read_quantity(given["days"], "day", place=f"{place} days")
-    if not isinstance(days, float) or not (1.0 <= days <= LONGEST_HOLIDAY and days == int(days)):
-        raise InputError(
-            f"found {given['days']!r:.60}",
-            place=f"{place} days",
-            advice=f"give a whole number of days, from 1 to {LONGEST_HOLIDAY}; "
-            "a break that everybody makes stands in the regimen, as in 'nothing for 4 weeks'",
-        )
-    return Holidays(per_year, int(days))
-
-
-def read_meals(value: Any, *, place: str) -> Meals:
-    """Read ``{"fed": 0.7, "fasted": 0.3}`` or ``{"fed": "uniform(0.4, 1)", "fasted": "rest"}``."""
-    example = "{'fed': 0.7, 'fasted': 0.3}"
-    if not isinstance(value, Mapping) or not 0 < len(value) <= MOST_MEALS:
-        raise InputError(
-            f"found {value!r:.60}",
-            place=place,
-            advice=f"give the probability of each of up to {MOST_MEALS} meals, such as {example}",
-        )
-    for name in value:
-        if not (isinstance(name, str) and NAME.fullmatch(name)):
-            raise InputError(f"meal is {name!r:.60}", place=place, advice="a meal is one word, such as 'fed'")
-    names = tuple(sorted(value))
-    shares = tuple(
-        None if value[name] == REST else read_share(value[name], place=f"{place} {name}") for name in names
-    )
-    meals = Meals(names, shares)
-    _refuse_sum(meals, place=place)
-    return meals
-
-
-def _refuse_sum(meals: Meals, *, place: str) -> None:
-    """Refuse probabilities that cannot add up to 1, for one subject or for all."""
-    habits = [share for share in meals.shares if isinstance(share, Distribution)]
-    rests = meals.shares.count(None)
-    if rests > 1 or len(habits) > 1:
-        raise InputError(
-            f"two meals are '{REST}'" if rests > 1 else "two meals differ between subjects",
-            place=place,
-            advice=f"give numbers, one distribution at most, and '{REST}' once, "
-            "as in {'fed': 'uniform(0.4, 1)', 'fasted': 'rest'}",
-        )
-    if habits and not rests:
-        raise InputError(
-            f"'{habits[0]}' and fixed probabilities do not add up to 1 for each subject",
-            place=place,
-            advice=f"write '{REST}' for one of the meals, as in {{'fed': 'uniform(0.4, 1)', 'fasted': 'rest'}}",
-        )
-    total = math.fsum(share for share in meals.shares if isinstance(share, float))
-    total += habits[0].support[1] if habits else 0.0
-    if total > 1.0 + _SUM_TOLERANCE or (not rests and total < 1.0 - _SUM_TOLERANCE):
-        up_to = "up to " if habits else ""
-        raise InputError(
-            f"the probabilities add up to {up_to}{total:.10g}",
-            place=place,
-            advice=f"they have to add up to 1; '{REST}' fills up what is missing",
-        )

@@ -20,7 +20,7 @@ BITS, LOW, DIGITS = 32, 10, 52
 """Bits of an index, those of them in the table, digits of a point."""
 SIZE = 1 << LOW
 ONE = np.uint64(1)
-NODES, SHIFT, UPPER, LOWER = 0, 8, 64, 128
+NODES, SHIFT, UPPER, LOWER = 0, 16, 64, 128
 """Where in the plane the bits stand for the low bits of the index, the shift, and the columns of the two matrices."""
 
 
