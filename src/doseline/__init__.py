@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from doseline.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from doseline.analysis.bands import bands as bands
     from doseline.analysis.exposure import exposure as exposure
     from doseline.analysis.exposure import exposure_table as exposure_table
     from doseline.doses import dose_log as dose_log
@@ -41,6 +42,7 @@ _WHERE = {
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
     "simulate": "simulation",
+    "bands": "analysis.bands",
     "exposure": "analysis.exposure",
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",
