@@ -7,6 +7,7 @@
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from doseline.version import __version__ as __version__
@@ -60,10 +61,15 @@ _WHERE = {
 
 __all__ = list(_WHERE)
 
+_OF_DATASETS = ("simulate", "bands", "exposure", "exposure_table", "dose_log", "replay")
+"""Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
+
 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'doseline' has no attribute '{name}'")
+    if name in _OF_DATASETS or "xarray" in sys.modules:
+        importlib.import_module("doseline.accessor")
     value = getattr(importlib.import_module(f"doseline.{_WHERE[name]}"), name)
     globals()[name] = value
     return value
@@ -71,3 +77,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_WHERE])
+
+
+if "xarray" in sys.modules:
+    importlib.import_module("doseline.accessor")
