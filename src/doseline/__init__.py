@@ -7,11 +7,13 @@
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from doseline.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from doseline.analysis.bands import bands as bands
     from doseline.analysis.exposure import exposure as exposure
     from doseline.analysis.exposure import exposure_table as exposure_table
     from doseline.doses import dose_log as dose_log
@@ -44,6 +46,7 @@ _WHERE = {
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
     "simulate": "simulation",
+    "bands": "analysis.bands",
     "exposure": "analysis.exposure",
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",
@@ -62,10 +65,15 @@ _WHERE = {
 
 __all__ = list(_WHERE)
 
+_OF_DATASETS = ("simulate", "bands", "exposure", "exposure_table", "dose_log", "replay")
+"""Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
+
 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'doseline' has no attribute '{name}'")
+    if name in _OF_DATASETS or "xarray" in sys.modules:
+        importlib.import_module("doseline.accessor")
     value = getattr(importlib.import_module(f"doseline.{_WHERE[name]}"), name)
     globals()[name] = value
     return value
@@ -73,3 +81,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_WHERE])
+
+
+if "xarray" in sys.modules:
+    importlib.import_module("doseline.accessor")

@@ -88,17 +88,23 @@ def draw_levels(axes: "Axes", scene: Scene, arms: Sequence[int], window: Window,
     extras = set()
     inside = scene.inside(window)
     time = scene.time[inside]
-    widths = _widths(scene.levels[..., inside]) if len(arms) > 1 else np.full(scene.levels.shape[:2], 1.5)
+    wide = widths(scene.levels[..., inside]) if len(arms) > 1 else np.full(scene.levels.shape[:2], 1.5)
     for arm, meal in product(arms, range(len(scene.meals))):
-        x, level, colour = time, scene.levels[arm, meal, inside], _colour(arm, meal)
-        daily = _daily(time, level, scene.doses[arm]) if window.days is None else None
-        if daily:
+        x, level, own = time, scene.levels[arm, meal, inside], colour(arm, meal)
+        days = daily(time, level, scene.doses[arm]) if window.days is None else None
+        if days:
             extras.add("average" if len(arms) > 1 else "band")
-            x, low, high, level = daily
+            x, low, high, level = days
             if len(arms) == 1:
                 low, high = np.maximum(low, limits[0] / 2), np.maximum(high, limits[0] / 2)
-                axes.fill_between(window.x(x), low, high, color=colour, alpha=0.22, lw=0)
-        axes.plot(window.x(x), level, color=colour, lw=widths[arm, meal], ls=STYLES[meal % len(STYLES)])
+                axes.fill_between(window.x(x), low, high, color=own, alpha=0.22, lw=0)
+        axes.plot(window.x(x), level, color=own, lw=wide[arm, meal], ls=STYLES[meal % len(STYLES)])
+    return extras | draw_doses(axes, scene, arms, window)
+
+
+def draw_doses(axes: "Axes", scene: Scene, arms: Sequence[int], window: Window) -> set[str]:
+    """Marks at the bottom where doses are taken, if they are not too many: ``{"dose"}`` where there are any."""
+    extras = set()
     sharing: dict[bytes, list[int]] = {}
     for arm in arms:
         sharing.setdefault(scene.doses[arm].tobytes(), []).append(arm)
@@ -107,30 +113,30 @@ def draw_levels(axes: "Axes", scene: Scene, arms: Sequence[int], window: Window,
         doses = doses[(doses >= window.start) & (doses < window.end)]
         if 0 < len(doses) <= MOST_MARKS:
             extras.add("dose")
-            own = _colour(same[0], 0) if len(same) == 1 < len(arms) else GREY
+            own = colour(same[0], 0) if len(same) == 1 < len(arms) else GREY
             heights = np.full(len(doses), 0.026 + 0.034 * row)
             axes.plot(
-                window.x(doses), heights, **_mark(own), transform=axes.get_xaxis_transform(), clip_on=False
+                window.x(doses), heights, **mark(own), transform=axes.get_xaxis_transform(), clip_on=False
             )
     return extras
 
 
 def draw_sweep(axes: "Axes", sweep: Sweep, limits: Limits) -> None:
     """Exposure of all arms and meals: lines, or points where the subjects differ in more than one covariate."""
-    widths = _widths(sweep.values)
+    wide = widths(sweep.values)
     for arm, meal in product(range(len(sweep.arms)), range(len(sweep.meals))):
-        style: dict[str, Any] = {"ls": STYLES[meal % len(STYLES)], "lw": widths[arm, meal]}
+        style: dict[str, Any] = {"ls": STYLES[meal % len(STYLES)], "lw": wide[arm, meal]}
         if not sweep.joined:
-            filled = _colour(arm, 0) if meal == 0 else "none"
-            style = {"ls": "", "marker": "os^D"[meal % 4], "ms": 3.5 + widths[arm, meal], "mfc": filled}
-        axes.plot(sweep.x, sweep.values[arm, meal], color=_colour(arm, meal), **style)
+            filled = colour(arm, 0) if meal == 0 else "none"
+            style = {"ls": "", "marker": "os^D"[meal % 4], "ms": 3.5 + wide[arm, meal], "mfc": filled}
+        axes.plot(sweep.x, sweep.values[arm, meal], color=colour(arm, meal), **style)
     level_axis(axes, limits)
     axes.grid(True, axis="x", color=PALE, lw=0.6)
     axes.set_xlabel(sweep.xlabel)
     axes.set_ylabel(sweep.ylabel)
 
 
-def _daily(time: np.ndarray, level: np.ndarray, doses: np.ndarray) -> tuple[np.ndarray, ...] | None:
+def daily(time: np.ndarray, level: np.ndarray, doses: np.ndarray) -> tuple[np.ndarray, ...] | None:
     """Middle, lowest, highest and average of each day (of each dosing interval where that is longer), if many."""
     gap = float(np.median(np.diff(np.unique(doses)))) if len(doses) > 1 else np.inf
     length = DAY * np.ceil(gap / DAY - 1e-9)
@@ -150,22 +156,23 @@ def _daily(time: np.ndarray, level: np.ndarray, doses: np.ndarray) -> tuple[np.n
     )
 
 
-def _widths(values: np.ndarray) -> np.ndarray:
+def widths(values: np.ndarray) -> np.ndarray:
     """Line widths (arm, meal): a line that others will be drawn upon is wider, so that each of them is seen."""
-    widths = np.full(values.shape[:2], 1.5)
+    wide = np.full(values.shape[:2], 1.5)
     for arm, later in ((a, b) for a in range(len(values)) for b in range(a + 1, len(values))):
         same = np.isclose(values[arm], values[later], rtol=0.01, atol=0.0) & (values[arm] > 0)
-        widths[arm] += np.where(same.sum(axis=-1) > 0.1 * same.shape[-1], 1.8, 0.0)
-    return widths
+        wide[arm] += np.where(same.sum(axis=-1) > 0.1 * same.shape[-1], 1.8, 0.0)
+    return wide
 
 
-def _colour(arm: int, meal: int) -> Any:
+def colour(arm: int, meal: int) -> Any:
     """Colour of an arm, lighter from the second meal on."""
     return tuple(part + (1 - part) * 0.3 * min(meal, 2) for part in to_rgb(COLOURS[arm % len(COLOURS)]))
 
 
-def _mark(colour: Any) -> dict[str, Any]:
-    return {"ls": "", "marker": "^", "ms": 5.5, "mew": 0, "color": colour}
+def mark(own: Any) -> dict[str, Any]:
+    """How a dose is marked."""
+    return {"ls": "", "marker": "^", "ms": 5.5, "mew": 0, "color": own}
 
 
 # ---------------------------------------------------------------- axes
@@ -233,29 +240,29 @@ def keys(
     found: list[Any] = []
     if len(arms) > 1:
         found += [
-            Line2D([], [], color=_colour(arm, 0), lw=2.5, label=wrap(name, 90))
+            Line2D([], [], color=colour(arm, 0), lw=2.5, label=wrap(name, 90))
             for arm, name in enumerate(arms)
         ]
     for meal, name in enumerate(meals):
         if name:
-            own = _colour(0, meal) if len(arms) == 1 else GREY
+            own = colour(0, meal) if len(arms) == 1 else GREY
             found.append(Line2D([], [], color=own, lw=1.5, ls=STYLES[meal % len(STYLES)], label=name))
     if "band" in extras:
         found.append(Patch(color=GREY, alpha=0.25, lw=0, label=EXPLAINED["band"]))
     if "average" in extras:
         found.append(Line2D([], [], ls="", label=EXPLAINED["average"]))
     if "dose" in extras:
-        found.append(Line2D([], [], **_mark(GREY), label=EXPLAINED["dose"]))
+        found.append(Line2D([], [], **mark(GREY), label=EXPLAINED["dose"]))
     return found
 
 
-def new_axes(entries: Sequence[Any]) -> "Axes":
-    """Axes in a figure of their own, with room for a legend below."""
+def new_axes(entries: Sequence[Any], *, right: float = 0.03) -> "Axes":
+    """Axes in a figure of their own, with room for a legend below; the margin ``right`` is a part of the width."""
     foot = 0.6 + legend_height(entries)
     figure = Figure(figsize=(8.0, 4.5 + foot), dpi=DPI)
     FigureCanvasAgg(figure)
     with rc_context(LOOK):
-        return figure.add_axes((0.1, foot / (4.5 + foot), 0.87, 3.95 / (4.5 + foot)))
+        return figure.add_axes((0.1, foot / (4.5 + foot), 0.9 - right, 3.95 / (4.5 + foot)))
 
 
 def finish(axes: "Axes", title: str, ylabel: str, entries: Sequence[Any]) -> "Axes":

@@ -132,6 +132,8 @@ def build(
     """
     import xarray as xr
 
+    import doseline.accessor  # noqa: F401 (gives the Dataset its .pk)
+
     data: dict[str, Any] = {}
     for name, level in levels.items():
         told = {"units": level.units, "long_name": level.label, "jumps_at_doses": int(level.jumps.any())}

@@ -78,6 +78,8 @@ def build_records(
     """
     import xarray as xr
 
+    import doseline.accessor  # noqa: F401 (gives the Dataset its .pk)
+
     gridded = "time" in axes
     whose = per_record(np.arange(len(records.subject)), records.first)
     seen = np.flatnonzero(records.evid == 0)

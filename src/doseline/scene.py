@@ -26,7 +26,7 @@ WORDS = {
     "Tmax": "Time to the highest level (Tmax)",
 }
 """Names as a physician reads them."""
-BESIDE = ("subject", "regimen", "formulation", "meal", "interval", "time")
+BESIDE = ("subject", "replicate", "regimen", "formulation", "meal", "interval", "time")
 """Coordinates that are no covariates."""
 
 
@@ -155,19 +155,12 @@ def pretty(unit: Any) -> str:
 
 def read_scene(levels: "xr.Dataset", *, output: str | None, subject: Any) -> Scene:
     """One subject's rows of a Dataset from `simulate`."""
-    if not hasattr(levels, "data_vars") or "time" not in levels.dims:
-        looked_at = "record" in getattr(levels, "dims", ())
-        raise InputError(
-            "levels at the observations of an event table" if looked_at else "there are no levels over time",
-            place="levels",
-            advice="simulate the table on a grid: times='1 h'"
-            if looked_at
-            else "give the Dataset from dl.simulate",
-        )
+    refuse_without_times(levels)
     name = output_name(levels, output)
+    refuse_dimensions(levels[name], "or draw all of them with levels.pk.plot()")
     if "subject" in levels.dims:
         levels = levels.isel(subject=_position(levels, name, subject))
-    level, arms, meals = _full(levels[name])
+    level, arms, meals = by_arm(levels[name])
     who = f"subject {levels['subject'].item()}" if "subject" in levels.coords else "one subject"
     if "WT" in levels.coords:
         who += f", {levels['WT'].item():.4g} {levels['WT'].attrs.get('units', '')}".rstrip()
@@ -183,20 +176,49 @@ def read_scene(levels: "xr.Dataset", *, output: str | None, subject: Any) -> Sce
         ),
         meals=meals,
         levels=values,
-        doses=_doses(levels, len(arms)),
+        doses=doses_of(levels, len(arms)),
     )
 
 
-def _doses(levels: "xr.Dataset", arms: int) -> tuple[np.ndarray, ...]:
+def refuse_without_times(levels: Any) -> None:
+    """Pictures of levels need a Dataset with levels over time."""
+    if not hasattr(levels, "data_vars") or "time" not in levels.dims:
+        looked_at = "record" in getattr(levels, "dims", ())
+        raise InputError(
+            "levels at the observations of an event table" if looked_at else "there are no levels over time",
+            place="levels",
+            advice="simulate the table on a grid: times='1 h'"
+            if looked_at
+            else "give the Dataset from dl.simulate",
+        )
+
+
+def refuse_dimensions(values: "xr.DataArray", instead: str = "") -> None:
+    """A picture shows one of what has no colour, style or axis: ``instead`` says what else to do with replicates."""
+    for dim in values.dims:
+        if dim not in BESIDE or (dim == "replicate" and instead):
+            raise InputError(
+                f"there are {values.sizes[dim]} {dim}s, and this picture shows one",
+                place="levels",
+                advice=f"choose one with .isel({dim}=0)" + (f", {instead}" if dim == "replicate" else ""),
+            )
+
+
+def doses_of(levels: "xr.Dataset", arms: int) -> tuple[np.ndarray, ...]:
+    """Times at which one subject takes doses, for each arm [h]: of the first meal where they differ between meals."""
     if "dose_time" not in levels:
         return (np.empty(0),) * arms
+    if "dose_taken" in levels and "subject" not in levels["dose_taken"].dims:
+        at = levels.get("dose_taken_at", levels["dose_time"])
+        own = by_arm(at.where(levels["dose_taken"]))[0].isel(meal=0).values.reshape(-1, at.sizes["dose"])
+        return tuple(row[np.isfinite(row)] for row in np.repeat(own, arms // len(own), axis=0))
     times = np.atleast_2d(levels["dose_time"].values)
     taken = np.atleast_1d(levels["doses_taken"].values) if "doses_taken" in levels else [None] * len(times)
     rows = [row[:count][np.isfinite(row[:count])] for row, count in zip(times, taken, strict=True)]
     return tuple(row for row in rows for _ in range(arms // len(rows)))
 
 
-def _full(values: "xr.DataArray") -> tuple["xr.DataArray", tuple[str, ...], tuple[str, ...]]:
+def by_arm(values: "xr.DataArray") -> tuple["xr.DataArray", tuple[str, ...], tuple[str, ...]]:
     """Values (regimen, formulation, meal, ...) whatever dimensions there were, and the names of arms and meals."""
     names: dict[str, list[str]] = {}
     for dim in ("regimen", "formulation", "meal"):
@@ -233,6 +255,7 @@ def read_sweep(table: "xr.Dataset", *, metric: str, against: str) -> Sweep:
     if metric not in known:
         advice = did_you_mean(str(metric), known, "metrics") if known else "give the Dataset from dl.exposure"
         raise InputError(f"unknown metric '{metric}'", place="metric", advice=advice)
+    refuse_dimensions(table[metric], "or sum them up with table.pk.bands(over=['subject', 'replicate'])")
     covariates = {
         str(name): value
         for name, value in table.coords.items()
@@ -241,7 +264,7 @@ def read_sweep(table: "xr.Dataset", *, metric: str, against: str) -> Sweep:
     if against not in covariates:
         advice = did_you_mean(str(against), covariates, "covariates")
         raise InputError(f"unknown covariate '{against}'", place="against", advice=advice)
-    values, arms, meals = _full(
+    values, arms, meals = by_arm(
         table[metric] if "subject" in table.dims else table[metric].expand_dims("subject")
     )
     numbers = values.transpose("regimen", "formulation", "meal", "subject", ...).values

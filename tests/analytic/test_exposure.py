@@ -258,3 +258,88 @@ def test_table_has_a_row_for_each_subject_and_condition(levels):
     assert table["total dose (mg)"].tolist() == [5600.0, 5600.0]
     assert table["total dose (mg/kg)"].tolist() == [80.0, 80.0]
     assert isinstance(levels, xr.Dataset)
+
+
+@pytest.fixture(scope="module")
+def missed():
+    """Hand-made: 2 replicates of 3 subjects with 4 doses of 2 regimens; who takes which dose, and with which meal."""
+    levels = dl.simulate(
+        "one-compartment-oral",
+        {"a": "100 mg every 12 h x 4", "b": "(60 mg every 24 h x 2) and (40 mg every 24 h x 2)"},
+        dl.cohort(WT=[50, 60, 70]),
+        times="1 h",
+    )
+    draw = np.random.default_rng(8)
+    dims = ("replicate", "regimen", "subject", "dose")
+    taken, meal = draw.random((2, 2, 3, 4)) < 0.6, draw.integers(0, 2, (2, 2, 3, 4)).astype(np.int8)
+    scaled = xr.concat([levels["plasma"], 2 * levels["plasma"]], "replicate").assign_coords(replicate=[1, 2])
+    told = {"flag_values": [0, 1], "flag_meanings": "fed fasted"}
+    return levels.assign(
+        plasma=scaled.assign_attrs(levels["plasma"].attrs),
+        dose_taken=(dims, taken),
+        dose_meal=(dims, np.where(taken, meal, -1).astype(np.int8), told),
+        doses_taken=(dims[:-1], taken.sum(axis=-1)),
+        eta_CL=(("replicate", "subject"), draw.normal(size=(2, 3)), {"units": "1"}),
+        CL=(("replicate", "subject"), draw.lognormal(size=(2, 3)), {"units": "L/h"}),
+    )
+
+
+def test_intervals_say_what_became_of_their_dose(missed):
+    """Truth: dose k begins interval k of regimen a; of b two doses begin each, and both have to be taken."""
+    table = dl.exposure(missed)
+    assert table["taken"].dims == table["AUC"].dims == ("replicate", "regimen", "subject", "interval")
+    taken, meal = missed["dose_taken"].to_numpy(), missed["dose_meal"].to_numpy()
+    np.testing.assert_array_equal(table["taken"].sel(regimen="a"), taken[:, 0])
+    np.testing.assert_array_equal(table["meal_taken"].sel(regimen="a"), meal[:, 0])
+    both = taken[:, 1].reshape(2, 3, 2, 2).all(axis=-1)
+    np.testing.assert_array_equal(table["taken"].sel(regimen="b", interval=[1, 2]), both)
+    np.testing.assert_array_equal(table["meal_taken"].sel(regimen="b", interval=[1, 2]), meal[:, 1, :, ::2])
+    # behind the last interval of a regimen there is no dose
+    assert not table["taken"].sel(regimen="b", interval=[3, 4]).any()
+    assert (table["meal_taken"].sel(regimen="b", interval=[3, 4]) == -1).all()
+    assert table["meal_taken"].attrs["flag_meanings"] == "fed fasted"
+
+
+def test_a_missed_dose_ends_no_course(missed):
+    """Truth: areas of the levels as they are, whatever was taken; who took it is for `taken` to say."""
+    table = dl.exposure(missed)
+    plain = dl.exposure(
+        missed.isel(replicate=0)
+        .drop_vars(["dose_taken", "doses_taken"])
+        .assign(doses_taken=("regimen", [4, 4]))
+    )
+    np.testing.assert_array_equal(table["AUC"].isel(replicate=0), plain["AUC"])
+    # each subject's own last dose is respected where it is told
+    planned = missed.assign(doses_planned=(("regimen", "subject"), [[4, 2, 4], [4, 4, 4]]))
+    kept = np.isfinite(dl.exposure(planned)["AUC"].sel(regimen="a").isel(replicate=0))
+    assert kept.sum("interval").to_numpy().tolist() == [4, 2, 4]
+
+
+def test_replicates_are_measured_each_for_itself(missed):
+    """Truth: the second replicate has twice the levels, at the same times."""
+    table = dl.exposure(missed)
+    for metric, factor in {"AUC": 2, "Cmax": 2, "Tmax": 1, "course_AUC": 2}.items():
+        first, second = table[metric].isel(replicate=0), table[metric].isel(replicate=1)
+        np.testing.assert_allclose(second, factor * first, rtol=1e-14)
+    one = dl.exposure(missed.sel(replicate=2, regimen="b"))
+    for name in ("AUC", "taken", "meal_taken", "eta_CL"):
+        whole = table[name].sel(replicate=2)
+        whole = whole.sel(regimen="b", interval=[1, 2]) if "interval" in whole.dims else whole
+        np.testing.assert_array_equal(one[name], whole)
+        assert one[name].dims == whole.dims
+
+
+def test_what_belongs_to_subjects_goes_along(missed):
+    table = dl.exposure(missed)
+    for name in ("eta_CL", "CL", "doses_taken"):
+        np.testing.assert_array_equal(table[name], missed[name])
+    assert "status" not in table
+    np.testing.assert_array_equal(table["WT"], missed["WT"])
+    frame = dl.exposure_table(table)
+    assert len(frame) == 2 * 2 * 3
+    assert frame.columns[0] == "replicate"
+    row = frame.set_index(["replicate", "regimen", "subject"]).loc[(2, "a", 3)]
+    assert row["eta_CL"] == float(missed["eta_CL"][1, 2])
+    assert row["CL (L/h)"] == float(missed["CL"][1, 2])
+    assert row["taken"] == bool(missed["dose_taken"][1, 0, 2, 3])
+    assert dl.exposure(missed.isel(subject=0))["eta_CL"].dims == ("replicate",)

@@ -1,11 +1,13 @@
 """Exposure from a Dataset of levels: Cmax, Tmax, Cmin, Cavg and AUC, in every dosing interval and over the course."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.dataset import output_name, refuse_other_than_dataset
+from doseline.analysis.intervals import TAKEN, at_starts, dose_times, earlier, intervals, last_dose
+from doseline.dataset import VARIABLES, output_name, refuse_other_than_dataset
 from doseline.errors import InputError
 from doseline.kernels.exposure import windows
 from doseline.kernels.program import SAME
@@ -32,12 +34,13 @@ METRICS = {
 }
 """In the order in which the kernel writes them."""
 
-LOOKED_BACK = 64
-"""Intervals among which the same time of day is looked for."""
-
+CONDITIONS = ("replicate", "regimen", "formulation", "meal", "subject")
+"""Dimensions of a row; a table has them in this order."""
+ALONG = ("total_dose", "doses_taken", "doses_planned")
+"""What is said of the course of each subject."""
 METHOD = (
     "highest and lowest sampled level, the ends of the window included; area linear up, logarithmic down; "
-    "NaN where the times do not reach the end of the window, where the subject takes no dose at its start, and where "
+    "NaN where the times do not reach the end of the window, where the subject's doses have ended before it, and where "
     "boluses enter the output and the times do not hold the start of the window and another moment in it"
 )
 
@@ -55,7 +58,9 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     xarray.Dataset
         ``Cmax``, ``Tmax``, ``Cmin``, ``Cavg``, ``AUC`` with the dimensions of the level without time, and ``interval``:
         from one dose time to the next, the last one to the end of the course. The same names behind ``course_`` hold
-        for the whole simulated time. ``interval_start`` and ``interval_end`` are in hours.
+        for the whole simulated time. ``interval_start`` and ``interval_end`` are in hours. Where doses can be missed,
+        intervals are those of the regimen, and ``taken`` and ``meal_taken`` say what became of the dose at their start.
+        What belongs to the subjects, covariates and random effects among it, goes along.
 
     Raises
     ------
@@ -78,33 +83,37 @@ def exposure(levels: "xr.Dataset", *, output: str | None = None) -> "xr.Dataset"
     _refuse_incomplete(levels, level)
     lone = "regimen" not in level.dims
     full = levels.expand_dims("regimen") if lone else levels
+    order = [str(dim) for dim in level.dims if dim != "time"]
     level = full[name].transpose("regimen", ..., "time")
     dims = level.dims[1:-1]
-    starts, ends = _intervals(full)
+    starts, ends = intervals(full)
     time = np.ascontiguousarray(full["time"].values, dtype=np.float64)
     flag = full.get(f"{name}_jumps", xr.DataArray(False))
     jumps = flag.broadcast_like(level.isel(time=0, drop=True)).transpose(*level.dims[:-1]).values
-    inside, course = _measure(level, time, _dose_times(full), (starts, ends), jumps)
-    untaken = xr.DataArray(starts, dims=("regimen", "interval")) > _last_dose(full) * (1 + 1e-12)
+    inside, course = _measure(level, time, dose_times(full), (starts, ends), jumps)
+    ended = xr.DataArray(starts, dims=("regimen", "interval")) > last_dose(full) * (1 + 1e-12)
     units = str(level.attrs.get("units", ""))
     data = {}
     for column, (metric, row) in enumerate(METRICS.items()):
         told = {"units": row.units.format(level=units), "long_name": row.label}
         per_interval = xr.DataArray(inside[..., column], dims=("regimen", *dims, "interval"), attrs=told)
-        data[metric] = per_interval.where(~untaken).transpose("regimen", *dims, "interval").assign_attrs(told)
+        data[metric] = per_interval.where(~ended).transpose("regimen", *dims, "interval").assign_attrs(told)
         data[f"course_{metric}"] = xr.DataArray(course[..., 0, column], dims=("regimen", *dims), attrs=told)
     hours = {"units": "h"}
     data["interval_start"] = xr.DataArray(starts, dims=("regimen", "interval"), attrs=hours)
     data["interval_end"] = xr.DataArray(ends, dims=("regimen", "interval"), attrs=hours)
-    coords = {key: value for key, value in full.coords.items() if "time" not in value.dims}
+    coords = {key: value for key, value in full.coords.items() if set(value.dims) <= set(level.dims[:-1])}
     kept_attrs = {
         key: full.attrs[key] for key in ("model", "model_version", "doseline_version") if key in full.attrs
     }
     result = xr.Dataset(data, {**coords, "interval": np.arange(1, starts.shape[1] + 1)})
     result.attrs = {**kept_attrs, "output": name, "method": METHOD}
-    for beside in ("total_dose", "doses_taken"):
-        if beside in full:
-            result[beside] = full[beside]
+    result = result.transpose(*(["regimen"] if lone else []), *order, "interval")
+    for beside, value in full.data_vars.items():
+        if beside in TAKEN:
+            result[TAKEN[str(beside)][0]] = at_starts(full, str(beside), starts)
+        elif beside in ALONG or _goes_along(str(beside), value, level.dims[:-1]):
+            result[beside] = value
     return result.isel(regimen=0) if lone else result
 
 
@@ -123,7 +132,7 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
 
     refuse_other_than_dataset(levels)
     table = levels if "interval_start" in levels else exposure(levels, output=output)
-    keys = [name for name in ("regimen", "formulation", "meal", "subject") if name in table.coords]
+    keys = [name for name in CONDITIONS if name in table.coords or name in table.dims]
     full = table.expand_dims([name for name in keys if name not in table.dims])
     complete = full["AUC"].notnull()
     last = (complete * full["interval"]).max("interval").clip(min=1)
@@ -134,8 +143,8 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     columns["interval (h)"] = chosen["interval_end"] - chosen["interval_start"]
     columns["interval start (h)"] = chosen["interval_start"]
     columns["interval end (h)"] = chosen["interval_end"]
-    earlier = _earlier(table).isel(interval=last - 1, drop=True)
-    before = full["AUC"].isel(interval=(earlier - 1).clip(min=0), drop=True).where(earlier > 0)
+    compared = earlier(table).isel(interval=last - 1, drop=True)
+    before = full["AUC"].isel(interval=(compared - 1).clip(min=0), drop=True).where(compared > 0)
     columns["change of AUC from the interval before (%)"] = 100 * (chosen["AUC"] / before - 1)
     columns[f"course AUC ({full['AUC'].attrs['units']})"] = full["course_AUC"]
     columns[f"course Cmax ({full['Cmax'].attrs['units']})"] = full["course_Cmax"]
@@ -152,6 +161,13 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
             frame[f"{name} ({coordinate.attrs.get('units', '')})"] = (
                 coordinate.broadcast_like(shape).transpose(*keys).values.ravel()
             )
+    for name, value in full.data_vars.items():
+        if not str(name).startswith("course_") and _goes_along(str(name), value, keys):
+            columns[
+                f"{name} ({value.attrs['units']})" if value.attrs.get("units", "1") != "1" else str(name)
+            ] = value
+        if name in ("taken", "meal_taken"):
+            columns[str(name)] = value.isel(interval=last - 1)
     for name, values in columns.items():
         frame[name] = values.broadcast_like(shape).transpose(*keys).values.ravel()
     return frame.reset_index()
@@ -161,11 +177,11 @@ def _measure(
     level: "xr.DataArray",
     time: np.ndarray,
     doses: np.ndarray,
-    intervals: tuple[np.ndarray, np.ndarray],
+    between: tuple[np.ndarray, np.ndarray],
     jumps: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Metrics (regimen, ..., interval, metric) of every interval, and (regimen, ..., 1, metric) of all times."""
-    starts, ends = intervals
+    starts, ends = between
     inside = np.full((*level.shape[:-1], starts.shape[1], len(METRICS)), np.nan)
     course = np.full((*level.shape[:-1], 1, len(METRICS)), np.nan)
     for position in range(level.sizes["regimen"]):
@@ -217,44 +233,6 @@ def _refuse_incomplete(levels: "xr.Dataset", level: "xr.DataArray") -> None:
         )
 
 
-def _intervals(levels: "xr.Dataset") -> tuple[np.ndarray, np.ndarray]:
-    """Dosing intervals: starts and ends (regimen, interval) [h], NaN behind the last of each regimen."""
-    rows = []
-    for times, end in zip(_dose_times(levels), levels["course_end"].values, strict=True):
-        starts = np.unique(times[np.isfinite(times)])
-        # doses of two rhythms at one time may differ by rounding
-        starts = starts[np.diff(starts, prepend=-np.inf) > SAME * starts]
-        rows.append((starts, np.append(starts[1:], end)))
-    most = max(len(starts) for starts, _ in rows)
-    filled = np.full((2, len(rows), most), np.nan)
-    for position, (starts, ends) in enumerate(rows):
-        filled[0, position, : len(starts)] = starts
-        filled[1, position, : len(ends)] = ends
-    return filled[0], filled[1]
-
-
-def _dose_times(levels: "xr.Dataset") -> np.ndarray:
-    return np.asarray(levels["dose_time"].transpose("regimen", "dose").values)
-
-
-def _earlier(table: "xr.Dataset") -> "xr.DataArray":
-    """For each interval the last one before it that starts at the same time of day, else the one before: its number.
-
-    A day of unequal doses is at steady state when each of its intervals is like the one of the day before.
-    """
-    given = table["interval_start"].transpose(..., "interval")
-    starts = given.values.reshape(-1, given.sizes["interval"])
-    number = np.arange(1, starts.shape[1] + 1)
-    earlier = np.broadcast_to(number - 1, starts.shape).copy()
-    found = np.zeros(starts.shape, dtype=bool)
-    for back in range(1, min(LOOKED_BACK, starts.shape[1] - 1) + 1):
-        gap = (starts[:, back:] - starts[:, :-back]) % 24.0
-        same = (np.minimum(gap, 24.0 - gap) < 1e-6) & ~found[:, back:]
-        earlier[:, back:][same] = (number[back:] - back)[np.nonzero(same)[1]]
-        found[:, back:] |= same
-    return given.copy(data=earlier.reshape(given.shape)).reset_coords(drop=True)
-
-
-def _last_dose(levels: "xr.Dataset") -> "xr.DataArray":
-    """Time of each subject's last dose (regimen, subject) [h]."""
-    return levels["dose_time"].isel(dose=levels["doses_taken"] - 1)
+def _goes_along(name: str, value: "xr.DataArray", order: Sequence[Any]) -> bool:
+    """Whether a variable tells something of the rows, and not of how they were solved."""
+    return set(value.dims) <= set(order) and name not in VARIABLES and not name.endswith("_jumps")

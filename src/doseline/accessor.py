@@ -1,0 +1,68 @@
+"""What every Dataset can do itself: ``levels.pk.plot()``, ``levels.pk.bands()``, ``levels.pk.exposure()``.
+
+Registered with xarray when this module is imported: with the first Dataset that doseline makes, and where xarray and
+doseline meet.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Pharmacokinetics"]
+
+
+@xr.register_dataset_accessor("pk")
+class Pharmacokinetics:
+    """A Dataset from `doseline.simulate`, and what can be made of it.
+
+    >>> import doseline as dl
+    >>> levels = dl.simulate("isotretinoin", "40 mg once fed", dl.cohort(WT=[50, 70, 90]), times="1 h for 24 h")
+    >>> levels.pk.bands([50])["plasma"].dims
+    ('quantile', 'time')
+    """
+
+    def __init__(self, levels: xr.Dataset) -> None:
+        self._levels = levels
+
+    def __repr__(self) -> str:
+        return "levels.pk: .plot(), .bands(), .exposure()"
+
+    def plot(
+        self,
+        output: str | None = None,
+        *,
+        band: tuple[float, float] | None = (5, 95),
+        window: tuple[float, float] | None = None,
+        log: bool = False,
+        days: tuple[int, int] | None = None,
+        doses: bool = True,
+        ax: "Axes | None" = None,
+    ) -> "Axes":
+        """The median over time within a band, of every regimen and meal: see `doseline.band_plot.population`."""
+        from doseline.band_plot import population
+
+        return population(
+            self._levels, output=output, band=band, window=window, log=log, days=days, doses=doses, ax=ax
+        )
+
+    def bands(
+        self,
+        q: Sequence[float] = (5, 50, 95),
+        *,
+        output: str | None = None,
+        over: str | Sequence[str] = "subject",
+    ) -> xr.Dataset:
+        """Quantiles over subjects: see `doseline.bands`."""
+        from doseline.analysis.bands import bands
+
+        return bands(self._levels, q, output=output, over=over)
+
+    def exposure(self, output: str | None = None) -> xr.Dataset:
+        """Cmax, Tmax, Cmin, Cavg and AUC of every dosing interval and of the course: see `doseline.exposure`."""
+        from doseline.analysis.exposure import exposure
+
+        return exposure(self._levels, output=output)
