@@ -1,4 +1,4 @@
-"""All arms of a simulation: every replicate of every regimen with every formulation and meal, solved and written down."""
+"""All arms of a simulation: every replicate of every regimen with every formulation and meal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -154,8 +154,8 @@ class Arms:
         arm = Arm(
             plan, people, streams, self.draws.effects, course_name(*key), taken, self.times, self.solver
         )
-        where = np.unravel_index(position, self.shape)
-        own = Log(np.empty(len(self.people)), np.empty(len(self.people))) if log is None else log.of(*where)
+        at = np.unravel_index(position, self.shape)
+        own = log.of(int(at[0]), int(at[1])) if log is not None else Log.unread(len(self.people))
         if arm.personal:
             status, ended = solve_intakes(arm, levels, own, threads=threads)
             return status if ended is None else ended
@@ -234,7 +234,7 @@ class Logs:
             kappas,
         )
 
-    def of(self, replicate: int, regimen: int, *others: int) -> Log:
+    def of(self, replicate: int, regimen: int) -> Log:
         """The part of one arm; arms that differ in formulation or meal only write the same."""
         at = (replicate, regimen)
         return Log(
@@ -249,7 +249,18 @@ class Logs:
     def told(self) -> dict[str, np.ndarray]:
         """What `dataset.VARIABLES` has rows for."""
         told = {"total_dose": self.total, "doses_taken": self.count}
-        optional = {"dose_taken": self.taken, "dose_taken_at": self.at, "dose_meal": self.meal}
+        planned = None
+        if self.taken is not None:
+            regimens, sizes = self.arms.regimens.values(), self.arms.subjects.sizes
+            people = (len(self.arms.people),)
+            own = [np.broadcast_to(course.doses_taken(**sizes), people) for course in regimens]
+            planned = np.broadcast_to(np.stack(own), self.count.shape)
+        optional = {
+            "doses_planned": planned,
+            "dose_taken": self.taken,
+            "dose_taken_at": self.at,
+            "dose_meal": self.meal,
+        }
         return told | {name: each for name, each in optional.items() if each is not None}
 
     def variables(self) -> dict[str, More]:

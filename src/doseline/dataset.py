@@ -50,6 +50,7 @@ VARIABLES = {
     "steps": Variable(_ROWS, "1", "steps that the method tried, rejected ones included"),
     "total_dose": Variable(_COURSES, "mg", "amount taken over the whole course"),
     "doses_taken": Variable(_COURSES, "1", "number of doses taken"),
+    "doses_planned": Variable(_COURSES, "1", "number of doses prescribed, where some may be missed"),
     "dose_taken": Variable(_DOSES, "1", "was the dose taken?"),
     "dose_taken_at": Variable(_DOSES, "h", "when the dose was taken; NaN: not at all"),
     "dose_meal": Variable(_DOSES, "1", "meal that the dose was taken with"),

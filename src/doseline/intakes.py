@@ -4,8 +4,10 @@ Beside `schedule`, where all subjects keep to the regimen and a dose of one kind
 missed, late or taken with another meal, and what happens to them may differ from occasion to occasion.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -104,23 +106,15 @@ class Plan:
         if taking is not None:
             taken &= taking.taken
         tall = {name: np.reshape(value, (-1, 1)) for name, value in covariates.items()}
-        pieces = []
+        pieces: list[Piece] = []
         for position, dose in enumerate(doses):
             at = np.flatnonzero(kind == position)
             for choice, intake_meal in self._meals(dose):
                 intake = self.compiled.intake(
                     route=dose.route, formulation=dose.formulation, meal=intake_meal, place=self.place
                 )
-                effects = drawn.effects(
-                    lambda each: each[:, np.newaxis],
-                    lambda every, each, at=at: (
-                        self._of_doses(every, each, at, (time + shift)[:, at])
-                        if every != "dose"
-                        else each[:, at]
-                        if len(at) < each.shape[1]
-                        else each
-                    ),
-                )
+                of_doses = partial(self._of_doses, at, (time + shift)[:, at])
+                effects = drawn.effects(_as_column, of_doses)
                 with np.errstate(all="ignore"):  # what overflows is told by its status
                     target, entry = self.compiled.entry(intake, tall, effects)
                     given = dose.amount if dose.per is None else dose.amount * sizes[dose.per][:, np.newaxis]
@@ -131,13 +125,13 @@ class Plan:
                     elif self.compiled.model.routes[intake.route].rate is not None:
                         duration = amount / entry["rate"]
                 pieces.append((at, choice, (given, amount, entry["lag"], duration, float(target))))
-        given, amount, lag, duration, target = _joined(pieces, meal, people, len(time))
-        return Intakes(
-            time, shift, given, amount * taken, lag, duration, target.astype(np.int64), taken, meal
-        )
+        given, amount, lag, duration, into = _joined(pieces, meal, people, len(time))
+        return Intakes(time, shift, given, amount * taken, lag, duration, into.astype(np.int64), taken, meal)
 
-    def _of_doses(self, every: str, drawn: np.ndarray, at: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """From (subject, occasion) to doses, by the times (subject, dose) at which they are taken."""
+    def _of_doses(self, at: np.ndarray, time: np.ndarray, every: str, drawn: np.ndarray) -> np.ndarray:
+        """From (subject, occasion) to the doses ``at`` these positions, taken at ``time`` (subject, dose)."""
+        if every == "dose":
+            return drawn if len(at) == drawn.shape[1] else np.ascontiguousarray(drawn[:, at])
         occasion = self.calendar.occasion(every, time)
         return np.take_along_axis(drawn, np.broadcast_to(occasion, (len(drawn), len(at))), axis=1)
 
@@ -172,8 +166,16 @@ class Plan:
         return found
 
 
+Piece = tuple[np.ndarray, int | None, tuple[Any, ...]]
+"""Doses of one kind that may be taken with one meal: their positions, which of the habit's meals, and their values."""
+
+
+def _as_column(drawn: np.ndarray) -> np.ndarray:
+    return drawn[:, np.newaxis]
+
+
 def _joined(
-    pieces: list[tuple[np.ndarray, int | None, tuple[float | np.ndarray, ...]]],
+    pieces: Sequence[Piece],
     meal: np.ndarray | None,
     people: int,
     doses: int,

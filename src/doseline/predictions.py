@@ -1,7 +1,8 @@
-"""What is predicted and what would be observed: the levels of a Dataset, typical ones, and those with residual error."""
+"""What is predicted and what would be observed: levels, typical ones, and those with residual error."""
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def observations(arms: Arms, levels: np.ndarray) -> dict[str, More]:
             )
         hidden = below(residual, seen)
         seen[hidden] = np.nan
-        told = {"units": output.unit, "long_name": f"{output.label}, observed"}
+        told: dict[str, Any] = {"units": output.unit, "long_name": f"{output.label}, observed"}
         if residual.lloq is not None:
             told["lloq"] = residual.lloq
         found[f"{name}_observed"] = More(DIMENSIONS, seen, told)

@@ -15,7 +15,6 @@ from doseline.errors import InputError
 from doseline.model.read import load_model
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, AskedRegimens, asked, said
-from doseline.population.cohort import Cohort
 from doseline.population.draws import Draws, read_draws
 from doseline.predictions import levels_of_outputs, observations, typical_levels
 from doseline.request import (
@@ -95,7 +94,8 @@ def simulate(
         Repeat the whole simulation, each time with other draws and another set of estimates of the model file's
         ``[uncertainty]``: a dimension ``replicate``.
     uncertainty : data frame or mapping of lists, optional
-        Draws of the estimates instead of those of the model file: a column for each parameter, a row for each replicate.
+        Draws of the estimates instead of those of the model file: a column for each parameter, a row for each
+        replicate.
     adherence : Adherence, probability, text or mapping, optional
         How doses are taken, for regimens that do not say so themselves; see `adherence`.
     visits : "4 weeks" or array [h], optional       When visits are, for effects that differ between them.

@@ -1,16 +1,17 @@
-"""Doses that differ from subject to subject through the kernels, block by block: drawn, written down, solved, forgotten.
+"""Doses that differ from subject to subject through the kernels, block by block: drawn, written down, solved.
 
-Three ways lead to levels, and the model and the call decide which, never the subjects: the walk over scattered doses for
-linear models whose body stays as it is, on an even grid; the walk through records for other linear ones; and lanes.
+Three ways lead to levels, and the model and the call decide which, never the subjects: the walk over scattered doses,
+for linear models whose body stays as it is, on an even grid; the walk through records for other linear ones; and lanes.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from doseline.compile import Compiled, Values
+from doseline.compile import Compiled, Effects, Values
 from doseline.compile_lanes import lane_model
 from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
@@ -58,6 +59,11 @@ class Log:
     meal: np.ndarray | None = None  # (subject, dose) position among the meals of the habit; -1: as prescribed
     kappas: dict[str, np.ndarray] = field(default_factory=dict)  # (subject, occasion)
 
+    @classmethod
+    def unread(cls, subjects: int) -> "Log":
+        """One that nobody reads."""
+        return cls(np.empty(subjects), np.empty(subjects))
+
     def write(self, span: slice, intakes: Intakes, drawn: Drawn) -> None:
         """Write down what some of the subjects took."""
         self.total[span], self.count[span] = intakes.total, intakes.count
@@ -69,7 +75,7 @@ class Log:
         if self.meal is not None and intakes.meal is not None:
             self.meal[span, :doses] = np.where(intakes.taken, intakes.meal, -1)
         for name, kappa in drawn.kappas().items():
-            room = self.kappas[name]
+            room = self.kappas.get(name, kappa)
             count = min(kappa.shape[1], room.shape[1])
             room[span, :count] = kappa[:, :count]
 
@@ -118,7 +124,7 @@ class Arm:
         compiled, calendar = self.compiled, self.plan.calendar
         kinds = {compiled.model.occasions[name].every for name in self.counted if name in compiled.acting}
         last = float(self.times[-1])
-        found = [np.empty(0)]
+        found: list[Any] = [np.empty(0)]
         if "day" in kinds:
             found.append(24.0 * np.arange(1, calendar.counts(0, last)["day"]))
         if "visit" in kinds:
@@ -180,7 +186,7 @@ class _Part:
         doses = np.where(self.intakes.sound, Status.OK, Status.BAD_DOSE)
         return np.where(sound, doses, Status.BAD_PARAMETER).astype(np.int8)
 
-    def stretches(self) -> tuple[Values, dict, int]:
+    def stretches(self) -> tuple[Values, Effects, int]:
         """Covariates and effects of each body (subject * stretch,), and how many stretches there are."""
         arm, breaks = self.arm, self.arm.breaks
         count = len(breaks) + 1
@@ -270,7 +276,7 @@ def _recorded(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     arm, count = part.arm, len(part.people.number)
     covariates, effects, stretches = part.stretches()
     system = system_of(arm.compiled, covariates, arm.infused, count=count * stretches, effects=effects)
-    ended.status[:] = part.status(system.solvable.reshape(count, stretches).all(axis=1))
+    ended.status[:] = part.status(np.all(system.solvable.reshape(count, stretches), axis=1))
     table, first = part.table(stretches)
     systems = Systems(*system[:4], len(arm.compiled.states))
     walked = np.where(ended.status == Status.OK, SOLVED, UNFIT)
@@ -293,7 +299,7 @@ def _stepped(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     values, initial, sound = values_of(
         arm.compiled, lanes, covariates, count=count * stretches, effects=effects
     )
-    ended.status[:] = part.status(sound.reshape(count, stretches).all(axis=1))
+    ended.status[:] = part.status(np.all(sound.reshape(count, stretches), axis=1))
     table, first = part.table(stretches)
     job = Job(lanes, arm.solver, values, initial, Grid(arm.times, even_step(arm.times)))
     job.solve_and_tell(Block(table, first, 2 * int(np.diff(first).max()), part.span.start), levels, ended)

@@ -265,11 +265,8 @@ def run_cells(line, count, entered, arrivals, powers, tables, state, out, size):
     widest = powers.shape[0] - 1
     for i in range(n):
         now[i] = 0.0
-    d, k, running = 0, 0, 0
-    if count > 0:
-        k = entered.cell[0]
-    else:
-        k = points
+    d, running = 0, 0
+    k = entered.cell[0] if count > 0 else points
     for o in range(out.shape[0]):
         for c in range(k):
             out[o, line, c] = 0.0

@@ -1,4 +1,4 @@
-"""How subjects and their occasions differ: standard normal numbers drawn by name, and what they make of typical values."""
+"""How subjects and their occasions differ: numbers drawn by name, and what they make of typical values."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -41,8 +41,8 @@ class Drawn:
     ) -> dict[str, Callable[[float | np.ndarray], np.ndarray]]:
         """What makes individual values of typical ones, for each parameter.
 
-        Without ``by_occasion`` counted occasions are left out. ``seen`` collects the etas, in the parameter's unit where
-        the effect is normal.
+        Without ``by_occasion`` counted occasions are left out. ``seen`` collects the etas, in the parameter's unit
+        where the effect is normal.
         """
         steps: dict[str, list[Callable[[float | np.ndarray], np.ndarray]]] = {}
         for name, drawn in self.subjects.items():
