@@ -17,7 +17,7 @@ from doseline.model.spec import Model
 from doseline.ode import solve_courses
 from doseline.population.cohort import Cohort
 from doseline.population.draws import Draws
-from doseline.population.variability import KAPPA, Drawn, draw
+from doseline.population.variability import KAPPA, Drawn, course_name, draw, effect_attrs
 from doseline.request import covariates_of
 from doseline.schedule import schedule, schedules_of, sizes_of
 from doseline.solve import solve
@@ -188,11 +188,6 @@ class Arms:
         return draw(self.model, streams, numbers, wanted=self.draws.effects, counts={}, course=course)
 
 
-def course_name(regimen: str, formulation: str | None, meal: str | None) -> str:
-    """What tells one course of a subject from another: all that differs between arms."""
-    return "\n".join((regimen, formulation or "", meal or ""))
-
-
 @dataclass
 class Logs:
     """What was drawn and taken in all arms, and what a Dataset says of it."""
@@ -283,19 +278,13 @@ class Logs:
                     value = np.broadcast_to(values[name], (len(arms.people),)) / parameters[name].to_coherent
                     own.setdefault(name, []).append(value)
         for label, etas_of in seen.items():
-            name = label.partition("_")[2]
-            unit = parameters[name].unit if arms.model.variability[name].distribution == "normal" else "1"
-            told = {"units": unit, "long_name": f"random effect of the subject on {name}"}
-            found[label] = More(("replicate", "subject"), np.stack(etas_of), told)
+            found[label] = More(("replicate", "subject"), np.stack(etas_of), effect_attrs(arms.model, label))
         for name, kappa in self.kappas.items():
-            effect = arms.model.occasions[name]
-            unit = parameters[name].unit if effect.distribution == "normal" else "1"
-            told = {"units": unit, "long_name": f"random effect of each {effect.every} on {name}"}
-            found[f"{KAPPA}_{name}"] = More(("replicate", "subject", effect.every), kappa, told)
+            dims, label = ("replicate", "subject", arms.model.occasions[name].every), f"{KAPPA}_{name}"
+            found[label] = More(dims, kappa, effect_attrs(arms.model, label))
         found |= self._courses()
         for name, values_of in own.items():
-            told = {"units": parameters[name].unit, "long_name": f"{parameters[name].label}, of the subject"}
-            found[name] = More(("replicate", "subject"), np.stack(values_of), told)
+            found[name] = More(("replicate", "subject"), np.stack(values_of), effect_attrs(arms.model, name))
         return found
 
     def _courses(self) -> dict[str, More]:
@@ -307,12 +296,9 @@ class Logs:
                 sd = arms.model.spread_of(name, between="occasions")
                 found.setdefault(name, []).append(sd * each)
         dims = ("replicate", "regimen", "formulation", "meal", "subject")
-        told = {"units": "1"}
         return {
             f"{KAPPA}_{name}": More(
-                dims,
-                np.stack(each).reshape(*arms.shape, -1),
-                told | {"long_name": f"random effect of the course on {name}"},
+                dims, np.stack(each).reshape(*arms.shape, -1), effect_attrs(arms.model, f"{KAPPA}_{name}")
             )
             for name, each in found.items()
         }

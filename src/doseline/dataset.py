@@ -64,6 +64,8 @@ VARIABLES = {
 """Variables beside the levels. Every level has the dimensions above and the unit of its output."""
 STEPPED = ("method", "stiff_since", "steps")
 """Variables that are there only where differential equations were solved."""
+HABITUAL = ("doses_planned", "dose_taken", "dose_taken_at", "dose_meal")
+"""Variables that are there only where regimens come with habits of taking doses."""
 
 COORDINATES = {
     "replicate": Variable(("replicate",), "1", "repetition of everything that is drawn"),

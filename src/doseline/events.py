@@ -3,7 +3,7 @@
 What happens at the same time is decided by `kernels.agenda`: records in their order, and what is scheduled before them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 
 from doseline.compile import ENTRY, Compiled, Effects
 from doseline.dosing.record_mistakes import Mistakes, shown
-from doseline.dosing.records import CHOICES, Records, doses_among
+from doseline.dosing.records import CHOICES, Records, doses_among, per_record
 from doseline.errors import InputError, did_you_mean
 from doseline.population.variability import Drawn
 from doseline.units import factor
@@ -41,13 +41,17 @@ class Sets:
         default_factory=dict
     )  # (system,) number of each kind of occasion
 
-    def effects(self, systems: np.ndarray | None = None) -> Effects:
-        """Random effects of all systems, or of some."""
+    def effects(
+        self, systems: np.ndarray | None = None, seen: dict[str, np.ndarray] | None = None
+    ) -> Effects:
+        """Random effects of all systems, or of some; ``seen`` collects the etas."""
         if self.drawn is None or self.subject is None:
             return {}
         at = slice(None) if systems is None else systems
         whose, occasion = self.subject[at], {kind: each[at] for kind, each in self.occasion.items()}
-        return self.drawn.effects(lambda each: each[whose], lambda every, each: each[whose, occasion[every]])
+        return self.drawn.effects(
+            lambda each: each[whose], lambda every, each: each[whose, occasion[every]], seen
+        )
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,11 @@ class Way(NamedTuple):
     meal: str
 
 
-def sets_of(compiled: Compiled, records: Records) -> Sets:
-    """The systems of a table: one for each subject where nothing changes in time."""
+def sets_of(compiled: Compiled, records: Records, occasions: Mapping[str, np.ndarray] | None = None) -> Sets:
+    """The systems of a table: one for each subject where nothing changes in time.
+
+    ``occasions`` (record,) are numbers of each kind of occasion that matters; between records the earlier one holds.
+    """
     model, columns = compiled.model, _columns(compiled, records)
     own: dict[str, np.ndarray] = {}
     for name, column in columns.items():
@@ -118,18 +125,70 @@ def sets_of(compiled: Compiled, records: Records) -> Sets:
         if given is not None:
             scale *= factor(given, known.unit, place=f"{records.name} {column}")
         own[name] = records.covariates[column] * scale
+    counted = {f"occasion {kind}": number for kind, number in (occasions or {}).items()}
+    own |= counted
     starts = np.zeros(len(records), dtype=bool)
     starts[records.first[:-1]] = True
     own_at, own_first = _numbered(own, starts)
     values = {name: value[own_first] for name, value in own.items()}
     forward = [name for name, column in columns.items() if records.modes.get(column) == "locf"]
+    forward += counted
+    whose = per_record(np.arange(len(records.subject)), records.first)
     if not forward or len(own_first) == len(records.subject):
-        return Sets(columns, values, len(own_first), own_at, own_at)
+        occasion = {kind: values.pop(f"occasion {kind}") for kind in occasions or {}}
+        return Sets(
+            columns, values, len(own_first), own_at, own_at, subject=whose[own_first], occasion=occasion
+        )
     before = np.where(starts, np.arange(len(records)), np.arange(len(records)) - 1)
     between = {name: value[before] if name in forward else value for name, value in own.items()}
     stretch_at, stretch_first = _numbered(between, starts)
     joined = {name: np.concatenate([values[name], between[name][stretch_first]]) for name in own}
-    return Sets(columns, joined, len(own_first) + len(stretch_first), own_at, len(own_first) + stretch_at)
+    occasion = {kind: joined.pop(f"occasion {kind}") for kind in occasions or {}}
+    return Sets(
+        columns, joined, len(own_first) + len(stretch_first), own_at, len(own_first) + stretch_at,
+        subject=np.concatenate([whose[own_first], whose[stretch_first]]), occasion=occasion,
+    )  # fmt: skip
+
+
+def occasions_of(records: Records, kinds: Iterable[str]) -> dict[str, np.ndarray]:
+    """Numbers (record,) of the occasions: days from the subject's first record, doses, and what the column OCC says.
+
+    Raises
+    ------
+    InputError : there is no column OCC, or it holds something else than whole numbers from 0 on.
+    """
+    found = {}
+    for kind in kinds:
+        if kind == "day":
+            begin = per_record(records.time[records.first[:-1]], records.first)
+            found[kind] = np.floor((records.time - begin) / 24.0 * (1.0 + 1e-12)).astype(np.int64)
+        elif kind == "dose":
+            count = np.cumsum(doses_among(records.evid))
+            before = per_record((count - doses_among(records.evid))[records.first[:-1]], records.first)
+            found[kind] = np.maximum(count - before - 1, 0)
+        else:
+            found[kind] = _visits(records)
+    return found
+
+
+def _visits(records: Records) -> np.ndarray:
+    """The column OCC."""
+    column = next((name for name in records.covariates if name.upper() == "OCC"), None)
+    if column is None:
+        raise InputError(
+            "there is no column OCC",
+            place=records.name,
+            advice="the model differs from visit to visit: add OCC, the number of the visit of each record",
+        )
+    given = records.covariates[column]
+    wrong = np.flatnonzero((given != np.floor(given)) | (given < 0) | (given >= 2**32))
+    if wrong.size:
+        raise InputError(
+            f"{column} is {given[wrong[0]]:g}",
+            place=records.place(int(wrong[0])),
+            advice="expected whole numbers from 0 on",
+        )
+    return given.astype(np.int64)
 
 
 def _columns(compiled: Compiled, records: Records) -> dict[str, str]:

@@ -219,3 +219,20 @@ def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
             )
         wanted |= meant
     return tuple(name for name in known if name in wanted)
+
+
+def course_name(regimen: str, formulation: str | None, meal: str | None) -> str:
+    """What tells one course of a subject from another: all that differs between arms."""
+    return "\n".join((regimen, formulation or "", meal or ""))
+
+
+def effect_attrs(model: Model, label: str) -> dict[str, str]:
+    """Unit and meaning of what a Dataset says of a random effect, such as eta_CL, or of an individual parameter."""
+    kind, _, name = label.partition("_")
+    if label in model.parameters:
+        parameter = model.parameters[label]
+        return {"units": parameter.unit, "long_name": f"{parameter.label}, of the subject"}
+    effect = model.variability[name] if kind == ETA else model.occasions[name]
+    whose = "the subject" if kind == ETA else f"each {model.occasions[name].every}"
+    unit = model.parameters[name].unit if effect.distribution == "normal" else "1"
+    return {"units": unit, "long_name": f"random effect of {whose} on {name}"}
