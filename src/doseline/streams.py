@@ -87,7 +87,7 @@ class Streams:
         key = self._key(effect, attempt)
         if self.sobol:
             _check_points(number)
-            room = np.empty(sobol.SIZE, np.uint64), np.empty((2, sobol.BITS), np.uint64)
+            room = np.empty((sobol.LEVELS, sobol.SIZE), np.uint64), np.empty((2, philox.BLOCK), np.uint64)
             sobol.fill_sobol(key, number, occasion, out.reshape(len(number), len(occasion)), *room)
         else:
             philox.fill_uniform(key, number, occasion, out, np.empty((2, philox.BLOCK), np.uint64))
