@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from doseline.errors import InputError
-from doseline.kernels import philox, quantile
 
 _PREFIX = "doseline draws 1"
 """Changes when the same arguments are to give other draws."""
@@ -74,17 +73,24 @@ class Streams:
         self, effect: str, number: np.ndarray, *, occasion: np.ndarray | None = None, attempt: int = 0
     ) -> np.ndarray:
         """Standard normals: the quantiles of the uniform numbers of the same name."""
-        return normal_quantile(self.uniform(effect, number, occasion=occasion, attempt=attempt))
+        drawn = self.uniform(effect, number, occasion=occasion, attempt=attempt)
+        _to_normal(drawn.reshape(-1))
+        return drawn
 
     def _fill(
         self, effect: str, number: np.ndarray, occasion: np.ndarray, attempt: int, out: np.ndarray
     ) -> None:
         """Write uniform numbers into ``out`` (subject * occasion,)."""
-        if self.sobol:
-            raise NotImplementedError("Sobol points come with the next change")
+        # numba, behind the kernels, takes half a second to import: not before something is drawn
+        from doseline.kernels import philox, sobol
+
         key = self._key(effect, attempt)
-        counter = np.empty((2, philox.BLOCK), np.uint64)
-        philox.fill_uniform(key, number, occasion, out, counter)
+        if self.sobol:
+            _check_points(number)
+            room = np.empty(sobol.SIZE, np.uint64), np.empty((2, sobol.BITS), np.uint64)
+            sobol.fill_sobol(key, number, occasion, out.reshape(len(number), len(occasion)), *room)
+        else:
+            philox.fill_uniform(key, number, occasion, out, np.empty((2, philox.BLOCK), np.uint64))
 
     def _key(self, effect: str, attempt: int) -> np.uint64:
         """64 bits of a hash. The name comes last: no two sets of arguments give one text."""
@@ -113,15 +119,16 @@ def correlated(
     factor : (effect, effect)     Lower triangle L of a correlation matrix L L'; what is above the diagonal is not read.
     number, occasion, attempt     As in `Streams.uniform`.
     """
+    from doseline.kernels import quantile
+
     known = tuple(names)
     whose, when = np.ascontiguousarray(number, dtype=np.uint64), _occasions(occasion)
     lower = np.ascontiguousarray(factor, dtype=np.float64).reshape(len(known), len(known))
     z = np.empty((len(known), len(whose) * len(when)))
-    scratch = np.empty((quantile.ROWS, quantile.BLOCK))
     for row, name in zip(z, known, strict=True):
         streams._fill(name, whose, when, attempt, row)
-        quantile.fill_quantile(row, row, scratch)
-    quantile.correlate(z, lower, z, scratch)
+        _to_normal(row)
+    quantile.correlate(z, lower, z, np.empty((quantile.ROWS, quantile.BLOCK)))
     shape = (len(whose),) if occasion is None else (len(whose), len(when))
     return {name: row.reshape(shape) for name, row in zip(known, z, strict=True)}
 
@@ -132,10 +139,16 @@ def normal_quantile(u: np.ndarray) -> np.ndarray:
     >>> normal_quantile(np.array([0.025, 0.5, 0.975])).round(6).tolist()
     [-1.959964, 0.0, 1.959964]
     """
-    given = np.ascontiguousarray(u, dtype=np.float64)
-    out = np.empty(given.shape)
-    quantile.fill_quantile(given.reshape(-1), out.reshape(-1), np.empty((quantile.ROWS, quantile.BLOCK)))
-    return out
+    found = np.array(u, dtype=np.float64, order="C")
+    _to_normal(found.reshape(-1))
+    return found
+
+
+def _to_normal(u: np.ndarray) -> None:
+    """Put standard normals in the place of probabilities (number,)."""
+    from doseline.kernels import quantile
+
+    quantile.fill_quantile(u, u, np.empty((quantile.ROWS, quantile.BLOCK)))
 
 
 def seed_of(seed: Any, *, place: str = "seed") -> int:
@@ -226,6 +239,20 @@ def _occasions(occasion: np.ndarray | None) -> np.ndarray:
     return given.astype(np.uint64)
 
 
+def _check_points(number: np.ndarray) -> None:
+    """A Sobol sequence has a first point and a last one."""
+    outside = (number < 1) | (number > _MOST)
+    if outside.any():
+        raise InputError(
+            f"subject {number[outside][0]} has no point in a Sobol sequence",
+            place="draws",
+            advice='number the subjects 1, 2, 3, ..., up to 2**32, or leave out draws="sobol"',
+        )
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."
