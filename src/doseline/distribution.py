@@ -87,13 +87,36 @@ class Distribution:
         numbers = tuple(number / scale for number in self.numbers)
         low, high = self.low / scale, self.high / scale
         below, above = float(known.below(numbers, low)), float(known.above(numbers, high))
-        mass = _mass(self.family, numbers, low, high)
+        mass = self._mass(self.low, self.high)
         from_below, from_above = below + u * mass, above + (1.0 - u) * mass
         lower = from_below <= from_above
         with np.errstate(all="ignore"):  # whichever of the two is not taken may be anything
             drawn = np.where(lower, known.at(numbers, from_below), known.at_above(numbers, from_above))
         least, most = self.support
         return np.clip(np.multiply(drawn, scale), least, most)
+
+    def probability(self, low: float, high: float) -> float:
+        """Probability of a value from ``low`` to ``high`` [unit]; 0 of words.
+
+        >>> round(read_distribution("normal(0, 1) within 0..", place="X").probability(0.0, 1.0), 4)
+        0.6827
+        """
+        if self.family == "discrete":
+            pairs = zip(self.numbers, self.probabilities, strict=False)
+            return math.fsum(share for number, share in pairs if low <= number <= high)
+        low, high = max(low, self.low), min(high, self.high)
+        return self._mass(low, high) / self._mass(self.low, self.high) if low < high else 0.0
+
+    def _mass(self, low: float, high: float) -> float:
+        """Probability between two values if there were no bounds, from the end at which it has its digits."""
+        known, scale = FAMILIES[self.family], self._scale
+        numbers = tuple(number / scale for number in self.numbers)
+        below, above = (float(known.below(numbers, low / scale)), float(known.above(numbers, high / scale)))
+        if below > 0.5:
+            return float(known.above(numbers, low / scale)) - above
+        if above > 0.5:
+            return float(known.below(numbers, high / scale)) - below
+        return 1.0 - below - above
 
     def __str__(self) -> str:
         """Give a text that reads back as the same distribution."""
@@ -250,9 +273,7 @@ class _Reader(Figures):
             raise self.wrong(f"found 'within {text:.60}'", "the first bound has to be below the second")
         if found.family == "discrete":
             return self.some_of(found, low, high, text)
-        scale = found._scale
-        numbers = tuple(number / scale for number in found.numbers)
-        mass = _mass(found.family, numbers, low / scale, high / scale)
+        mass = found._mass(low, high)
         if not mass >= LEAST_MASS:
             raise self.wrong(
                 f"'within {text:.60}' leaves {mass:.2g} of '{found}'",
@@ -273,16 +294,6 @@ class _Reader(Figures):
             self.unit,
             probabilities=tuple(share / mass for _, share in kept),
         )
-
-
-def _mass(family: str, numbers: tuple[float, ...], low: float, high: float) -> float:
-    """Probability between the bounds, from the end at which it has its digits."""
-    known = FAMILIES[family]
-    if float(known.below(numbers, low)) > 0.5:
-        return float(known.above(numbers, low)) - float(known.above(numbers, high))
-    if float(known.above(numbers, high)) > 0.5:
-        return float(known.below(numbers, high)) - float(known.below(numbers, low))
-    return 1.0 - float(known.below(numbers, low)) - float(known.above(numbers, high))
 
 
 def _short(number: float) -> str:

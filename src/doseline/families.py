@@ -177,3 +177,12 @@ FAMILIES: dict[str, Family] = {
     ),
 }
 """Name -> family. A beta distribution is of fractions, and counts in them whatever unit its values are told in."""
+
+
+def normal_share(z: Any) -> Any:
+    """Share of a standard normal distribution below ``z``.
+
+    >>> float(normal_share(0.0))
+    0.5
+    """
+    return _special().ndtr(z)

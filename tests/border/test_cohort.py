@@ -3,14 +3,20 @@
 Truth: values and units by hand; 110 lb are 49.8951607 kg by definition of the pound (0.45359237 kg).
 """
 
+import pickle
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import xarray as xr
 
 from doseline.errors import InputError, UnitError
+from doseline.model.read import load_model
 from doseline.population.cohort import Cohort, cohort
-from doseline.simulation import simulate
+from doseline.request import covariate_values
+from doseline.simulation import replay, simulate
 from doseline.units import registry
 
 NAN, INF = float("nan"), float("inf")
@@ -54,6 +60,37 @@ def test_quantities_of_pint(given, kilograms):
     np.testing.assert_allclose(cohort(WT=quantity(*given)).covariates["WT"], kilograms, rtol=1e-15)
 
 
+@pytest.mark.parametrize(
+    "sexes",
+    [
+        ["F", "M"],
+        ("F", "M"),
+        np.array(["F", "M"]),
+        np.array(["F", "M"], dtype=object),
+        pd.Series(["F", "M"]),
+        pd.Series(["F", "M"], dtype="string"),
+        pd.Series(["F", "M"], dtype="category"),
+        pl.Series(["F", "M"]),
+    ],
+)
+def test_words(sexes):
+    people = cohort(SEX=sexes, WT=[50, 60])
+    assert people.covariates["SEX"].dtype.kind == "U"
+    assert people.covariates["SEX"].tolist() == ["F", "M"]
+    assert (people.is_words("SEX"), people.is_words("WT"), people.units["SEX"]) == (True, False, None)
+
+
+def test_one_word_is_for_everybody():
+    assert cohort(SEX="F", WT=[50, 60]).covariates["SEX"].tolist() == ["F", "F"]
+    assert cohort(CYP2D6="*1/*2").covariates["CYP2D6"].tolist() == ["*1/*2"]
+
+
+def test_a_polars_frame_is_a_cohort():
+    people = cohort(pl.DataFrame({"ID": ["anna", "ben"], "WT": [50, 60], "SEX": ["F", "M"]}))
+    assert people.subject.tolist() == ["anna", "ben"]
+    assert people.covariates["WT"].tolist() == [50, 60]
+
+
 def test_one_value_is_for_everybody():
     people = cohort(WT=[50, 60, 70], AGE="25 year")
     np.testing.assert_array_equal(people.covariates["AGE"], [25, 25, 25])
@@ -90,6 +127,14 @@ def test_a_covariate_without_a_standard_unit_keeps_its_own_or_none():
         (cohort(WT=[40, 120], AGE=30), "Cohort(2 subjects: WT 40..120 kg, AGE 30 year)"),
         (cohort(subject=["a", "b"]), "Cohort(2 subjects)"),
         (cohort(SMOKES=[0, 1]), "Cohort(2 subjects: SMOKES 0..1)"),
+        (cohort(SEX=["M", "F", "M"]), "Cohort(3 subjects: SEX F 1 M 2)"),
+        (cohort(SITE=list("abcde")), "Cohort(5 subjects: SITE 5 words)"),
+        (cohort(3), "Cohort(3 subjects)"),
+        (cohort(np.int64(3), seed=7, draws="sobol"), "Cohort(3 subjects, seed 7, Sobol)"),
+        (
+            cohort({"WT": [40, 60, 80]}, include="WT < 70"),
+            "Cohort(2 subjects: WT 40..60 kg; 33.3 % of 3 rejected (WT < 70 33.3 %))",
+        ),
     ],
 )
 def test_shown_in_one_line(people, shown):
@@ -138,10 +183,20 @@ REFUSED = [
     (dict(WT={"a": 3}), InputError, f"cohort WT: found {{'a': 3}} (dict)\n  {NUMBERS}"),
     (dict(WT=50 + 3j), InputError, f"cohort WT: found (50+3j) (complex)\n  {NUMBERS}"),
     (dict(WT=[[50], [60, 3]]), InputError, f"cohort WT: found [[50], [60, 3]] (list)\n  {NUMBERS}"),
-    (dict(SEX=["m", "f"]), InputError,
-     "cohort SEX: found 'm'\n  a covariate is a number: leave SEX out, or code it, such as 0 and 1"),
-    (dict(people=pd.DataFrame({"WT": [50, 60], "SEX": ["m", "f"]})), InputError,
-     "cohort SEX: found 'm'\n  a covariate is a number: leave SEX out, or code it, such as 0 and 1"),
+    (dict(SEX=["m", None]), InputError,
+     "cohort SEX: found None (subject 2 of 2) among words such as 'm'\n"
+     "  give a word for every subject, or leave the subject out"),
+    (dict(people=pd.DataFrame({"WT": [50, 60, 70], "SEX": ["m", "f", NAN]})), InputError,
+     "cohort SEX: found nan (subject 3 of 3) among words such as 'm'\n"
+     "  give a word for every subject, or leave the subject out"),
+    (dict(SEX=["m", 1]), InputError,
+     "cohort SEX: found 1 (subject 2 of 2) among words such as 'm'\n"
+     "  give a word for every subject, or leave the subject out"),
+    (dict(SEX=["m", " "]), InputError,
+     "cohort SEX: found ' ' (subject 2 of 2) among words such as 'm'\n"
+     "  give a word for every subject, or leave the subject out"),
+    (dict(people=pd.DataFrame({"WT": ["heavy", "light"]})), InputError,
+     "cohort WT: found 'heavy'\n  expected a number in kg"),
     # shapes
     (dict(WT=[[50, 60]]), InputError,
      "cohort WT: found an array of shape (1, 2)\n  give one value a subject: one dimension"),
@@ -170,8 +225,8 @@ REFUSED = [
     (dict(people=[50, 60]), InputError,
      "cohort: found [50, 60]\n"
      "  give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"),
-    (dict(people=70), InputError,
-     "cohort: found 70\n"
+    (dict(people=70.0), InputError,
+     "cohort: found 70.0\n"
      "  give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"),
 ]  # fmt: skip
 
@@ -199,3 +254,87 @@ def test_an_xarray_weight_keeps_its_unit():
     """Truth: 70000 g are 70 kg."""
     weights = xr.DataArray([70000.0, 80000.0], dims="s", attrs={"units": "g"})
     assert cohort(WT=weights).values("WT", "kg").tolist() == [70.0, 80.0]
+
+
+def test_some_of_the_subjects():
+    """Truth: numpy's own indexing; identifiers, units and seed stay."""
+    people = cohort({"ID": ["a", "b", "c"], "WT": [50, 60, 70], "SEX": ["F", "M", "F"]}, seed=7)
+    for which, left in [
+        (1, ["b"]),
+        (-1, ["c"]),
+        (slice(0, 2), ["a", "b"]),
+        ([2, 0], ["c", "a"]),
+        (np.array([True, False, True]), ["a", "c"]),
+        (people.covariates["WT"] > 55, ["b", "c"]),
+        (people.covariates["SEX"] == "F", ["a", "c"]),
+    ]:
+        some = people[which]
+        assert some.subject.tolist() == left
+        assert some.covariates["WT"].tolist() == [50 + 10 * "abc".index(name) for name in left]
+        assert (some.seed, some.units) == (7, people.units)
+    assert [one.subject.tolist() for one in people] == [["a"], ["b"], ["c"]]
+
+
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [
+        (3, "found 3\n  expected positions from 0 to 2, a slice, or a mask of 3 truth values"),
+        ("a", "found 'a'\n  expected positions from 0 to 2, a slice, or a mask of 3 truth values"),
+        (1.0, "found 1.0\n  expected positions from 0 to 2, a slice, or a mask of 3 truth values"),
+        ([True, False],
+         "found [True, False]\n  expected positions from 0 to 2, a slice, or a mask of 3 truth values"),
+        ([0, 0], "a subject is asked for twice\n  give every position once"),
+        (slice(0, 0), "nobody is left\n  a cohort needs at least one subject"),
+        ([False] * 3, "nobody is left\n  a cohort needs at least one subject"),
+    ],
+)  # fmt: skip
+def test_subjects_that_are_not_there(which, message):
+    with pytest.raises(InputError) as caught:
+        cohort(WT=[50, 60, 70])[which]
+    assert str(caught.value) == f"cohort[...]: {message}"
+
+
+def test_a_cohort_travels_between_processes():
+    people = cohort(4, seed=7, SEX="F: 0.5, M: 0.5", WT="normal(70 kg, 14 kg)", include="WT < 90")
+    again = pickle.loads(pickle.dumps(people))
+    assert repr(again) == repr(people)
+    assert again.rejected == people.rejected
+    for name, values in people.covariates.items():
+        np.testing.assert_array_equal(again.covariates[name], values)
+
+
+def test_words_come_out_as_they_went_in():
+    """Truth: the cohort itself, and a replay that is identical, from a file too."""
+    people = cohort(
+        6, seed=7, SEX="F: 0.5, M: 0.5", SITE=list("abcabc"), WT="normal(70 kg, 10 kg) within 50..100"
+    )
+    levels = simulate("isotretinoin", "40 mg once fed", people, times="6 h for 12 h")
+    for name in ("SEX", "SITE"):
+        assert levels[name].dims == ("subject",)
+        assert levels[name].values.tolist() == people.covariates[name].tolist()
+    assert replay(levels).identical(levels)
+    as_objects = levels.assign_coords(
+        SEX=("subject", levels["SEX"].values.astype(object), levels["SEX"].attrs)
+    )
+    assert replay(as_objects)["SEX"].values.tolist() == people.covariates["SEX"].tolist()
+
+
+def test_words_that_the_model_computes_with():
+    """Truth: the codes of the model."""
+    sex = SimpleNamespace(label="sex", unit="1", codes={"F": 0, "M": 1.0})
+    model = SimpleNamespace(name="m", covariates={"SEX": sex})
+    assert covariate_values(cohort(SEX=["M", "F", "M"]), model, "SEX").tolist() == [1.0, 0.0, 1.0]
+    assert covariate_values(cohort(SEX=[1, 0]), model, "SEX").tolist() == [1.0, 0.0]
+    with pytest.raises(InputError) as caught:
+        covariate_values(cohort(SEX=["M", "male"]), model, "SEX")
+    assert str(caught.value) == "cohort SEX: found 'male'\n  m has codes for: F, M"
+
+
+def test_words_for_which_the_model_has_no_codes():
+    model = load_model("phenobarbital-neonates")
+    with pytest.raises(InputError) as caught:
+        simulate(model, "20 mg once", cohort(WGT=[1.2, 1.4], APGR=["low", "high"]), times="6 h for 12 h")
+    assert str(caught.value) == (
+        "cohort APGR: found 'high'\n  phenobarbital-neonates computes with APGR (Apgar score after five minutes) and has no "
+        "codes for words: give numbers, or add [covariates.APGR] codes = { high = ... } to the model"
+    )
