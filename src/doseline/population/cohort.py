@@ -201,16 +201,15 @@ def cohort(
         return plan.sample(streams if plan.draws else None, number, rows, attempt)
 
     rejected = None
-    if include is None:
+    rules = None if include is None else Rules(include, plan.order, plan.words())
+    if rules is None or not rules.given:
         values = sample(np.arange(size), 0)
+    elif count is not None and plan.draws:
+        values, rejected = draw_until_kept(sample, size, rules)
     else:
-        rules = Rules(include, plan.order, plan.words())
-        if count is not None and plan.draws:
-            values, rejected = draw_until_kept(sample, size, rules)
-        else:
-            everyone = sample(np.arange(size), 0)
-            good, rejected = leave_out(everyone, size, rules)
-            ids, values = ids[good], {name: each[good] for name, each in everyone.items()}
+        everyone = sample(np.arange(size), 0)
+        good, rejected = leave_out(everyone, size, rules)
+        ids, values = ids[good], {name: each[good] for name, each in everyone.items()}
     units = {name: plan.unit(name) for name in plan.order}
     return Cohort(ids, values, units, seed=seed, sobol=draws == "sobol", rejected=rejected)
 
