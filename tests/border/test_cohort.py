@@ -335,8 +335,8 @@ def test_words_for_which_the_model_has_no_codes():
     with pytest.raises(InputError) as caught:
         simulate(model, "20 mg once", cohort(WGT=[1.2, 1.4], APGR=["low", "high"]), times="6 h for 12 h")
     assert str(caught.value) == (
-        "cohort APGR: found 'high'\n  phenobarbital-neonates computes with APGR (Apgar score after five minutes) and has "
-        "no codes for words: give numbers, or add [covariates.APGR] codes = { high = ... } to the model"
+        "cohort APGR: found 'high'\n  phenobarbital-neonates computes with APGR (Apgar score after five minutes) and "
+        "has no codes for words: give numbers, or add [covariates.APGR] codes = { high = ... } to the model"
     )
 
 

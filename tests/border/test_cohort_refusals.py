@@ -139,7 +139,9 @@ REFUSED = [
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    ("people", "given", "message"), REFUSED, ids=[f"{at}-{' '.join(row[1])}" for at, row in enumerate(REFUSED)]
+    ("people", "given", "message"),
+    REFUSED,
+    ids=[f"{at}-{' '.join(row[1])}" for at, row in enumerate(REFUSED)],
 )
 def test_what_is_refused(people, given, message):
     with pytest.raises(DoselineError) as caught:
