@@ -11,10 +11,11 @@ from doseline.dataset import Axis, Level, combinations
 from doseline.dosing.records import Records
 from doseline.ended import Ended
 from doseline.errors import InputError
-from doseline.events import Events, Sets, events
+from doseline.events import Events, events
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, said
 from doseline.record_dataset import build_records, refuse_names, told_of
+from doseline.record_sets import Sets
 from doseline.request import range_note
 from doseline.tables import Tables, joined
 from doseline.times import read_times

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from doseline.compile import Compiled, Values
+from doseline.compile import Compiled, Intake, Values
 from doseline.dosing.adherence import Taking
 from doseline.dosing.dose import Dose
 from doseline.dosing.regimen import Regimen
+from doseline.model.spec import Model
 from doseline.population.variability import Drawn
 
 DAY = 24.0
@@ -142,6 +143,25 @@ class Plan:
             return [(None, dose.meal)]
         return list(enumerate(habit.meal_names))
 
+    def settled(self) -> list[Intake]:
+        """How each kind of dose enters; where a habit decides on the meal, with the first of its meals."""
+        return [
+            self.compiled.intake(
+                route=dose.route, formulation=dose.formulation, meal=self._meals(dose)[0][1], place=self.place
+            )
+            for dose in self.regimen.doses()[2]
+        ]
+
+    def meal_codes(self, meal: np.ndarray | None) -> np.ndarray:
+        """Meal of each dose, its position among `meals_of` the model; ``meal`` is what a habit chose."""
+        known, (_, kind, doses) = meals_of(self.compiled.model), self.regimen.doses()
+        own = np.array([known.index(each.meal) if each.meal else -1 for each in self.settled()])[kind]
+        habit = self.regimen.adherence
+        if meal is None or habit is None:
+            return own
+        chosen = np.array([known.index(name) for name in habit.meal_names])[meal]
+        return np.where(np.array([dose.meal is None for dose in doses])[kind], chosen, own)
+
     def may_infuse(self) -> set[int]:
         """Positions of the states that infusions may enter, whoever takes what."""
         return {target for target, infused in self._ways() if infused}
@@ -164,6 +184,11 @@ class Plan:
                 infused = dose.duration is not None or route.duration is not None or route.rate is not None
                 found.append((target, infused))
         return found
+
+
+def meals_of(model: Model) -> list[str]:
+    """Every meal that any formulation has."""
+    return list(dict.fromkeys(name for each in model.formulations.values() for name in each.meals))
 
 
 Piece = tuple[np.ndarray, int | None, tuple[Any, ...]]

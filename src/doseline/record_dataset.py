@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from doseline.dataset import FLAGS, VARIABLES, Axis, Level, More, coordinates
+from doseline.dataset import FLAGS, VARIABLES, Axis, Level, More, add_more, coordinates
 from doseline.dosing.records import Records, per_record
 from doseline.errors import InputError
 from doseline.model.spec import Model
@@ -95,8 +95,6 @@ def build_records(
         row = VARIABLES[name]
         said = {"units": row.units, "long_name": row.label, **FLAGS.get(name, {})}
         data[name] = ((*LEADING, last[0]), values if gridded else values[..., whose[seen]], said)
-    for name, each in more.items():
-        data[name] = (each.dims, each.values, dict(each.attrs))
     coords = coordinates(axes)
     if not gridded:
         _add_observations(coords, data, records, records.subject[whose[seen]], seen)
@@ -109,6 +107,7 @@ def build_records(
             coords[name] = (("record",), values[seen], said)
         elif bool((values == values[records.first[whose]]).all()):
             coords[name] = (("subject",), values[records.first[:-1]], said)
+    add_more(data, more, coords)
     result = xr.Dataset(data, coords, dict(attrs))
     return result.isel({name: 0 for name in LEADING if not axes[name].shown})
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from doseline.compile import Compiled, Effects, Values
 from doseline.compile_lanes import lane_model
+from doseline.dosing.adherence import Taking
 from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
 from doseline.intakes import Intakes, Plan
@@ -56,7 +57,7 @@ class Log:
     count: np.ndarray  # (subject,)
     taken: np.ndarray | None = None  # (subject, dose)
     at: np.ndarray | None = None  # (subject, dose) [h]
-    meal: np.ndarray | None = None  # (subject, dose) position among the meals of the habit; -1: as prescribed
+    meal: np.ndarray | None = None  # (subject, dose) position among the meals of the model; -1: none
     kappas: dict[str, np.ndarray] = field(default_factory=dict)  # (subject, occasion)
 
     @classmethod
@@ -64,7 +65,7 @@ class Log:
         """One that nobody reads."""
         return cls(np.empty(subjects), np.empty(subjects))
 
-    def write(self, span: slice, intakes: Intakes, drawn: Drawn) -> None:
+    def write(self, span: slice, plan: Plan, intakes: Intakes, drawn: Drawn) -> None:
         """Write down what some of the subjects took."""
         self.total[span], self.count[span] = intakes.total, intakes.count
         doses = len(intakes.time)
@@ -72,8 +73,8 @@ class Log:
             self.taken[span, :doses] = intakes.taken
         if self.at is not None:
             self.at[span, :doses] = np.where(intakes.taken, intakes.time + intakes.shift, np.nan)
-        if self.meal is not None and intakes.meal is not None:
-            self.meal[span, :doses] = np.where(intakes.taken, intakes.meal, -1)
+        if self.meal is not None:
+            self.meal[span, :doses] = np.where(intakes.taken, plan.meal_codes(intakes.meal), -1)
         for name, kappa in drawn.kappas().items():
             room = self.kappas.get(name, kappa)
             count = min(kappa.shape[1], room.shape[1])
@@ -134,14 +135,15 @@ class Arm:
         every = np.unique(np.concatenate(found))
         return every[(every > 0.0) & (every <= last)]
 
-    def drawn(self, number: np.ndarray, until: float = 0.0) -> Drawn:
-        """Random effects of some subjects, and of their occasions until a time."""
-        calendar, time = self.plan.calendar, self.plan.regimen.doses()[0]
-        until = max(until, float(self.times[-1]), float(time[-1]))
-        counts = calendar.counts(len(time), until)
-        return draw(
-            self.compiled.model, self.streams, number, wanted=self.wanted, counts=counts, course=self.course
-        )
+    def taking(self, span: slice) -> tuple[Taking | None, Drawn]:
+        """What some subjects make of their doses, and the random effects of them and of their occasions."""
+        number, habit = self.people.number[span], self.plan.regimen.adherence
+        time = self.plan.regimen.doses()[0]
+        taking = habit.draw(self.streams, number, time) if habit is not None else None
+        late = 0.0 if taking is None else float(taking.shift.max(initial=0.0))
+        counts = self.plan.calendar.counts(len(time), max(float(self.times[-1]), float(time[-1]) + late))
+        model, wanted = self.compiled.model, self.wanted
+        return taking, draw(model, self.streams, number, wanted=wanted, counts=counts, course=self.course)
 
 
 def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tuple[np.ndarray, Ended | None]:
@@ -157,13 +159,9 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
     def work(task: tuple[int, int]) -> None:
         span = slice(task[1], min(task[1] + width, subjects))
         people = arm.people[span]
-        taking = None
-        if arm.plan.regimen.adherence is not None:
-            taking = arm.plan.regimen.adherence.draw(arm.streams, people.number, arm.plan.regimen.doses()[0])
-        late = 0.0 if taking is None else float(taking.shift.max(initial=0.0))
-        drawn = arm.drawn(people.number, float(arm.plan.regimen.doses()[0][-1]) + late)
+        taking, drawn = arm.taking(span)
         intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
-        log.write(span, intakes, drawn)
+        log.write(span, arm.plan, intakes, drawn)
         solve(_Part(arm, span, people, drawn, intakes), levels, Ended(*(each[span] for each in part)))
 
     in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)

@@ -11,12 +11,13 @@ from doseline.compile import Compiled, Values
 from doseline.dataset import More, combinations
 from doseline.dosing.records import per_record
 from doseline.ended import Ended
-from doseline.events import Events, Sets, events, occasions_of, sets_of
+from doseline.events import Events, events
 from doseline.origin import AskedRecords
 from doseline.population.draws import Draws
 from doseline.population.residual import observed_variables, seconds, with_error
 from doseline.population.variability import COUNTED, KAPPA, course_name, draw, effect_attrs
 from doseline.record_dataset import LEADING
+from doseline.record_sets import Sets, occasions_of, sets_of
 from doseline.streams import numbers_of
 from doseline.walk_events import solve_events
 
@@ -132,13 +133,12 @@ class Tables:
         found: dict[str, list[np.ndarray]] = {}
         for replicate, each in zip(self.asked.draws.labels, solved, strict=True):
             system, seen = each.sets.own[at], dict[str, np.ndarray]()
-            effects = {} if each.sets.drawn is None else each.sets.effects(system, seen)
+            effects = each.sets.effects(system, seen, moving=not gridded)
             with np.errstate(all="ignore"):
                 own = {name: np.asarray(value)[system] for name, value in each.sets.values.items()}
                 values = self.compiled(replicate).parameters(own, effects=effects)
             for label, eta in seen.items():
-                if not (gridded and label.startswith(KAPPA)):
-                    found.setdefault(label, []).append(eta)
+                found.setdefault(label, []).append(eta)
             estimates = self.compiled(replicate).estimates
             for name, parameter in model.parameters.items():
                 if name in effects or name in model.individual or name in estimates:
