@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from doseline.compile import Compiled, Effects
+from doseline.compile import Compiled
 from doseline.dosing.records import Records, doses_among, per_record
 from doseline.errors import InputError
-from doseline.population.variability import Drawn
+from doseline.population.variability import NO_EFFECTS, Drawn, Effects
 from doseline.units import factor
 
 
@@ -39,7 +39,7 @@ class Sets:
         Without ``moving`` those of occasions within a course are left out.
         """
         if self.drawn is None or self.subject is None:
-            return {}
+            return NO_EFFECTS
         at = slice(None) if systems is None else systems
         whose, occasion = self.subject[at], {kind: each[at] for kind, each in self.occasion.items()}
 

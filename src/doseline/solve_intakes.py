@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from doseline.compile import Compiled, Effects, Values
+from doseline.compile import Compiled, Values
 from doseline.compile_lanes import lane_model
 from doseline.dosing.adherence import Taking
 from doseline.ended import Ended, blank_ended
@@ -22,7 +22,7 @@ from doseline.kernels.program import Grid
 from doseline.kernels.scattered import Arrivals, blank_entered, walk_scattered
 from doseline.kernels.walk import SOLVED, UNFIT, Systems, blank_work, walk_records
 from doseline.ode import Block, Job, values_of
-from doseline.population.variability import COUNTED, Drawn, draw
+from doseline.population.variability import COUNTED, Drawn, Effects, draw
 from doseline.solve import in_threads, system_of
 from doseline.solver import Solver
 from doseline.streams import Streams

@@ -141,7 +141,7 @@ class Tables:
                 found.setdefault(label, []).append(eta)
             estimates = self.compiled(replicate).estimates
             for name, parameter in model.parameters.items():
-                if name in effects or name in model.individual or name in estimates:
+                if name in effects.upon or name in effects.instead or name in {*model.individual, *estimates}:
                     value = np.broadcast_to(values[name], at.shape) / parameter.to_coherent
                     found.setdefault(name, []).append(value)
         return {name: More(dims, np.stack(each), effect_attrs(model, name)) for name, each in found.items()}
