@@ -128,7 +128,8 @@ def correlated(
     for row, name in zip(z, known, strict=True):
         streams._fill(name, whose, when, attempt, row)
         _to_normal(row)
-    quantile.correlate(z, lower, z, np.empty((quantile.ROWS, quantile.BLOCK)))
+    if len(known) > 1 or lower[0, 0] != 1.0:
+        quantile.correlate(z, lower, z, np.empty((quantile.ROWS, quantile.BLOCK)))
     shape = (len(whose),) if occasion is None else (len(whose), len(when))
     return {name: row.reshape(shape) for name, row in zip(known, z, strict=True)}
 

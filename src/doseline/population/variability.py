@@ -81,13 +81,16 @@ class Drawn:
             steps.setdefault(name, []).append(partial(self._apply, name, "occasions", drawn, seen, label))
         return Effects(instead, {name: _chain(each) for name, each in steps.items()})
 
-    def kappas(self) -> dict[str, np.ndarray]:
-        """What differs between counted occasions (subject, occasion), as etas of the typical value of the file."""
-        found = {}
-        for name, drawn in self.occasions.items():
-            if self.model.occasions[name].every != "course":
-                found[name] = self.model.spread_of(name, between="occasions") * drawn
-        return found
+    def write_kappas(self, rooms: Mapping[str, np.ndarray], span: slice) -> None:
+        """Write what differs between counted occasions, as etas of the typical value of the file, into rows of rooms.
+
+        Rooms are (subject, occasion), and hold fewer occasions or more.
+        """
+        for name, room in rooms.items():
+            drawn = self.occasions[name]
+            count = min(drawn.shape[1], room.shape[1])
+            sd = self.model.spread_of(name, between="occasions")
+            np.multiply(drawn[:, :count], sd, out=room[span, :count])
 
     def _replace(
         self, effect: Effect, name: str, drawn: np.ndarray, typical: float | np.ndarray
@@ -139,7 +142,8 @@ def individual(
     of ``typical``.
     """
     if effect.distribution == "log-normal":
-        return typical * np.exp(eta)
+        factor = np.exp(eta)
+        return np.multiply(typical, factor, out=factor if factor.ndim >= np.ndim(typical) else None)
     if effect.distribution == "normal":
         return typical + scale * eta
     if effect.distribution == "box-cox":
