@@ -18,7 +18,7 @@ WEIGHTS = "normal(70 kg, 7 kg) within 50..90"
 CVS = {("AUC", "fed"): 22, ("AUC", "fasted"): 46, ("Cmax", "fed"): 22, ("Cmax", "fasted"): 63}
 TIMES = np.concatenate(
     [
-        np.arange(0.0, 48.0, 0.25),  # a peak between two of these is at most 0.1 % above the higher one
+        np.arange(0.0, 48.0, 0.25),  # a peak between two of these is some 0.1 % above the higher one
         np.geomspace(48.0, 5000.0, 150),  # 5,000 h: 40 half-lives of the slowest subject, and of the latest
     ]
 )
@@ -63,15 +63,15 @@ def number(cell):
 
 @pytest.fixture(scope="module")
 def smooth():
-    """4,096 adults of a Sobol sequence, in which a CV is off by tenths of a point."""
+    """4,096 adults of a Sobol sequence."""
     return single_dose(dl.cohort(4096, seed=1, WT=WEIGHTS, draws="sobol"), seed=1)
 
 
 @pytest.mark.parametrize("key", list(CVS), ids=" ".join)
 def test_the_page_holds_the_cvs_of_the_simulator(smooth, key):
-    """Closed forms against the simulator. Scrambled Sobol points leave an error below that of random ones, which for
-    4,096 is half of the 0.5 to 1.5 points of 1,000: 0.75 points, three of these for the quiet CVs and one for Cmax fasted,
-    where random points would already fail once in three.
+    """Closed forms against the simulator. CVs of 4,096 random adults would have standard errors of half of the 0.5 to 1.5
+    points of 1,000, so 0.75 points are three of these for the quiet CVs and one for Cmax fasted, where a random seed would
+    fail once in three. Sobol points do better in all that single effects decide; with this seed all are within 0.3.
     """
     assert cvs(smooth[1])[key] == pytest.approx(number(rows("label")[f"CV of {' '.join(key)}"][1]), abs=0.75)
 
@@ -94,7 +94,8 @@ def test_the_page_holds_tmax_and_half_life(smooth):
 def test_the_steady_state_of_the_page():
     """0.75 to 1 mg/kg/day: the average level is linear in the dose, so people on 1 mg/kg/day, times 0.75 to 1.
 
-    A mean of 2,000 with a CV of 22 % (fed) and 47 % (fasted) has a standard error of 0.5 and 1.0 %; four of them, 1 in 16,000.
+    A mean of 2,000 with a CV of 22 % (fed) and 47 % (fasted) has a standard error of 0.5 and 1.0 %; four of these are
+    allowed, which chance exceeds once in 16,000.
     """
     people = dl.cohort(2000, seed=4, WT="normal(70 kg, 14 kg) within 45..110")
     share = np.random.default_rng(4).uniform(0.75, 1.0, 2000)
@@ -118,11 +119,11 @@ def test_the_steady_state_of_the_page():
 
 def test_nothing_is_drawn_without_a_seed():
     """Truth: doses of 80 mg over CL = 7.997 L/h, times F; everybody of 70 kg is the same."""
-    _, found = single_dose(dl.cohort(3), seed=None, meal=["fed", "fasted", "light"])
+    _, found = single_dose(dl.cohort(WT=[70.0, 70.0, 70.0]), seed=None, meal=["fed", "fasted", "light"])
     typical = 80e3 / 7.997 * np.array([1.0, 0.3702, 0.6478])
     # trapezoids over a rise in steps of 0.25 h
     np.testing.assert_allclose(found["AUC"].values, np.outer(typical, np.ones(3)), rtol=2e-3)
-    assert (found["Cmax"].std("subject") == 0).all()
+    assert (found["Cmax"] == found["Cmax"].isel(subject=0)).all()
 
 
 def test_the_default_meal_is_still_the_high_fat_one():
@@ -133,7 +134,7 @@ def test_the_default_meal_is_still_the_high_fat_one():
 
 def test_light_lies_between_fasted_and_fed_for_everybody():
     """F of a subject with a breakfast is 1 to their own fasted F, on the logarithm; 2.7 * 0.3702 < 1 is the bound."""
-    levels, found = single_dose(dl.cohort(200, seed=5), seed=5, meal=["fasted", "light", "fed"])
+    levels, found = single_dose(dl.cohort(WT=np.full(200, 70.0)), seed=5, meal=["fasted", "light", "fed"])
     assert (np.diff(found["AUC"].values, axis=0) > 0).all()
     fasted = 0.3702 * levels["F_FASTED"].values
     ratio = (found["AUC"].sel(meal="light") / found["AUC"].sel(meal="fed")).values
