@@ -163,7 +163,7 @@ s.toml [cohort]: the cohort has no WT, only wt
 s.toml [sweep] formulation: unknown formulation 'lidos'
   did you mean 'lidose'? isotretinoin has: generic, lidose
 s.toml [sweep] meal: unknown meal 'feed'
-  did you mean 'fed'? isotretinoin has: fed, fasted"""
+  did you mean 'fed'? isotretinoin has: fed, fasted, light"""
     )
 
 
@@ -239,7 +239,7 @@ REFUSED = [
      "s.toml [regimens] 'low': '20 mg/m2' needs BSA, and the cohort has none\n"
      "  add BSA (in m2) to the cohort"),
     ({"once daily": "once daily with brunch"}, "s.toml [regimens] 'low': unknown meal 'brunch'\n"
-     "  formulation 'generic' of isotretinoin has: fed, fasted"),
+     "  formulation 'generic' of isotretinoin has: fed, fasted, light"),
     ({"once daily": "once daily by iv"},
      "s.toml [regimens] 'low': unknown route 'iv'\n  isotretinoin has: oral"),
     # [sweep]
