@@ -122,8 +122,27 @@ def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
                 place="cohort",
                 advice=f"{model.name} needs it: add {name}, {known.label}, in {known.unit}, to the cohort",
             )
-        values[name] = people.values(name, known.unit) * known.to_coherent
+        values[name] = numbers_of_covariate(people, name, model) * known.to_coherent
     return values
+
+
+def numbers_of_covariate(people: Cohort, name: str, model: Model) -> np.ndarray:
+    """A covariate of the model in its own unit, (subject,): words by the numbers that the model file has for them."""
+    known = model.covariates[name]
+    if not people.is_words(name):
+        return people.values(name, known.unit)
+    words, which = np.unique(people.covariates[name], return_inverse=True)
+    unit = "" if known.unit == "1" else f" in {known.unit}"
+    for word in words.tolist():
+        if word not in known.codes:
+            raise InputError(
+                f"found {word!r:.60}",
+                place=f"cohort {name}",
+                advice=did_you_mean(word, known.codes, f"{model.name} has")
+                if known.codes
+                else f"{model.name} has no words for it: give numbers{unit}, or add codes to the model",
+            )
+    return np.array([known.codes[word] for word in words.tolist()])[which]
 
 
 def refuse_result_names(people: Cohort, model: Model) -> None:
@@ -137,8 +156,8 @@ def refuse_result_names(people: Cohort, model: Model) -> None:
 
 def advise_ranges(people: Cohort, model: Model) -> None:
     """Warn of subjects outside the range that the model is meant for: it still computes, but claims nothing there."""
-    for name, known in model.covariates.items():
-        note = range_note(model, name, people.values(name, known.unit))
+    for name in model.covariates:
+        note = range_note(model, name, numbers_of_covariate(people, name, model))
         if note:
             warnings.warn(note, stacklevel=3)
 
