@@ -280,7 +280,8 @@ def test_mistakes_of_the_model_beside_it_have_its_name():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("isotretinon", "unknown study 'isotretinon'\n  did you mean 'isotretinoin'? studies: isotretinoin, isotretinoin-population\n"
+        ("isotretinon", "unknown study 'isotretinon'\n"
+         "  did you mean 'isotretinoin'? studies: isotretinoin, isotretinoin-population\n"
          "  a study of your own: give its file, such as my_study.toml"),
         ("", "unknown study ''\n  studies: isotretinoin, isotretinoin-population\n"
          "  a study of your own: give its file, such as my_study.toml"),
@@ -291,7 +292,8 @@ def test_mistakes_of_the_model_beside_it_have_its_name():
          "  give the path of a study file, or the name of a study: isotretinoin, isotretinoin-population"),
         ("isotretinoin.study.toml", "isotretinoin.study.toml: no such file\n"
          "  `doseline run isotretinoin` runs the one that comes with doseline"),
-        ("./", ".: this is a folder\n  give the path of a study file, or the name of a study: isotretinoin, isotretinoin-population"),
+        ("./", ".: this is a folder\n"
+         "  give the path of a study file, or the name of a study: isotretinoin, isotretinoin-population"),
         ("x" * 300 + ".toml", "x" * 300 + ".toml: no such file\n"
          "  give the path of a study file, or the name of a study: isotretinoin, isotretinoin-population"),
     ],
