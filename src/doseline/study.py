@@ -183,7 +183,8 @@ def _draw(study: Study, levels: "xr.Dataset", windows: "xr.Dataset", folder: Pat
             name = "exposure.png" if covariate == "WT" else f"exposure-{covariate}.png"
             save(plot.exposure_picture(table, against=covariate), name)
     if study.drawn:
-        population(levels).figure.savefig(folder / "population.png", **PNG)
+        figure: Any = population(levels).figure
+        figure.savefig(folder / "population.png", **PNG)
     if "replicate" not in levels.dims:
         return []
     return [
