@@ -211,12 +211,13 @@ def test_words_are_the_numbers_of_the_model_file():
     ("model", "people", "message"),
     [
         (SEXES, dl.cohort(WT=60, SEX=["F", "woman"]),
-         "cohort SEX: found 'woman'\n  one-compartment-oral has: F, M"),
+         "cohort SEX: found 'woman'\n  one-compartment-oral has codes for: F, M"),
         (SEXES, dl.cohort(WT=60, SEX=["F", "f"]),
-         "cohort SEX: found 'f'\n  did you mean 'F'? one-compartment-oral has: F, M"),
+         "cohort SEX: found 'f'\n  did you mean 'F'? one-compartment-oral has codes for: F, M"),
         (read_model(SEXES.text.replace(", codes = { F = 0, M = 1 }", "")), dl.cohort(WT=60, SEX=["F", "M"]),
          "cohort SEX: found 'F'\n"
-         "  one-compartment-oral has no words for it: give numbers, or add codes to the model"),
+         "  one-compartment-oral computes with SEX (sex) and has no codes for words: give numbers, "
+         "or add [covariates.SEX] codes = { F = ... } to the model"),
     ],
 )  # fmt: skip
 def test_words_that_the_model_does_not_have(model, people, message):

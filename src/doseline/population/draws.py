@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from doseline.streams import Streams, seed_of
 from doseline.times import WAYS, read_times
 
 MOST_REPLICATES = 1_000_000
+BY_TABLE = (0.0, 1.0)
+"""Visits that the event table has: more than one, and nobody asked for them."""
 VISITS = "give a step such as '4 weeks', or an array of hours"
 
 
@@ -65,11 +67,12 @@ def read_draws(
     sobol: bool,
     end: float,
     others: bool,
+    frames: int = 3,
 ) -> Draws:
     """What a call asks for; ``asked`` holds seed, effects, replicates, uncertainty, visits, observed and typical.
 
     ``cohort_seed`` is that of the people; ``end`` [h] is how far a step of ``visits`` reaches; ``others`` says whether
-    anything else is random, such as missed doses.
+    anything else is random, such as missed doses; ``frames`` how far up the call is that warnings are of.
 
     Raises
     ------
@@ -114,13 +117,13 @@ def read_draws(
         refuse_few_rows(model.uncertainty.draws, replicates, place="replicates")
     if given is not None and not (wanted or others or replicates or asked["observed"]):
         # a seed by itself was meant to do something
-        warnings.warn(f"seed: nothing is random here, for {model.name} has no variability", stacklevel=3)
+        warnings.warn(f"seed: nothing is random here, for {model.name} has no variability", stacklevel=frames)
     visits = _visits(asked["visits"], end)
     visited = any(
         effect.every == "visit" and f"kappa_{name}" in wanted for name, effect in model.occasions.items()
     )
-    if asked["visits"] is not None and not visited:
-        warnings.warn(f"visits: nothing in {model.name} varies from visit to visit", stacklevel=3)
+    if asked["visits"] is not None and asked["visits"] is not BY_TABLE and not visited:
+        warnings.warn(f"visits: nothing in {model.name} varies from visit to visit", stacklevel=frames)
     if asked["visits"] is None and visited:
         raise InputError(
             f"{model.name} varies from visit to visit, and nothing says when these are",
@@ -132,9 +135,23 @@ def read_draws(
     )
 
 
+def record_draws(model: Model, asked: Mapping[str, Any], adherence: Any) -> Draws:
+    """The same for an event table, which says itself what was taken, and when visits were."""
+    for name, given, advice in (
+        ("adherence", adherence, "an event table says what was taken: leave adherence out"),
+        ("visits", asked["visits"], "an event table says it itself: number the visits in a column OCC"),
+    ):
+        if given is not None:
+            raise InputError(f"found {given!r:.60}", place=name, advice=advice)
+    by_table = dict(asked, visits=BY_TABLE)
+    found = read_draws(model, by_table, cohort_seed=None, sobol=False, end=0.0, others=False, frames=4)
+    return replace(found, visits=(0.0,))
+
+
 def _refuse_without_seed(asked: Mapping[str, Any], *, others: bool) -> None:
     """What asks for random numbers needs a seed."""
-    wants = [name for name in ("replicates", "uncertainty", "visits") if asked[name] is not None]
+    wants = [name for name in ("replicates", "uncertainty") if asked[name] is not None]
+    wants += ["visits"] if asked["visits"] is not None and asked["visits"] is not BY_TABLE else []
     wants += ["effects"] if asked["effects"] is not None and len(asked["effects"]) else []
     wants += ["observed"] if asked["observed"] else []
     wants += ["adherence"] if others else []
