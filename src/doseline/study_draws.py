@@ -46,7 +46,7 @@ def habit_of(tables: dict[str, Any], problems: list[Problem], place: str) -> Adh
     read = entry(Habits, "adherence", tables, problems, place)
     if read is None:
         return None
-    given = {key: getattr(read, key) for key in read.model_fields_set}
+    given = {key: value for key, value in read if key in read.model_fields_set}
     before = len(problems)
 
     def check(some: Mapping[str, Any]) -> Any:
@@ -108,7 +108,7 @@ def fit_draws(
 
 def _wanted(varying: Varying) -> list[str]:
     """Keys that ask for random numbers."""
-    given = {key: getattr(varying, key) for key in varying.model_fields_set}
+    given = {key: value for key, value in varying if key in varying.model_fields_set}
     return [
         key
         for key, value in given.items()

@@ -76,9 +76,9 @@ def attempt_section(
 
 
 def in_toml(advice: str) -> str:
-    """Advice as a study file has to have it.
+    """Advice as a study file has to have it; calls of Python stay as they are.
 
     >>> in_toml("such as {'per_year': 6, 'days': 3}")
     'such as {per_year = 6, days = 3}'
     """
-    return _KEY.sub(r"\1 = ", advice)
+    return advice if ".edit(" in advice else _KEY.sub(r"\1 = ", advice)
