@@ -358,3 +358,27 @@ def test_an_argument_that_does_nothing_is_told_where_it_stands(given, told):
         warnings.simplefilter("always")
         simulate(**given)
     assert [(str(each.message), each.filename) for each in caught] == [(told, __file__)]
+
+
+# ------------------------------------------------------------------ event tables
+
+RECORDS = pd.DataFrame({"ID": [1, 1], "TIME": [0, 1], "AMT": [20, 0], "EVID": [1, 0], "WT": [70, 70]})
+OF_TABLES = [
+    (dict(adherence=0.8), "adherence: found 0.8\n  an event table says what was taken: leave adherence out"),
+    (dict(visits="1 day"),
+     "visits: found '1 day'\n  an event table says it itself: number the visits in a column OCC"),
+    (dict(seed=7.5), f"seed: found 7.5 (float)\n  {SEED}"),
+    (dict(observed=True), f"observed: {UNSEEDED}"),
+    (dict(seed=7, effects=["KA"]), f"effects: KA does not vary\n  {HAS}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "message"), OF_TABLES, ids=[row[1].split(":")[0] for row in OF_TABLES])
+def test_an_argument_that_event_tables_do_not_take(given, message):
+    refused(lambda: dl.simulate(MODEL, dl.read_records(RECORDS), **given), InputError, message)
+
+
+def test_event_tables_are_not_told_of_visits_that_nobody_asked_for():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dl.simulate(MODEL, dl.read_records(RECORDS), seed=7)
