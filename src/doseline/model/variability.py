@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from doseline.errors import InputError
+from doseline.families import log_deviation
 from doseline.model.entries import STATUS_HINT, Entry, Evidence, Real, Text
-from doseline.model.percent import NotNegative, Percent, check_log_spread, fraction, log_deviation
+from doseline.model.percent import NotNegative, Percent, check_log_spread, fraction
 
 Distribution = Literal["log-normal", "normal", "logit-normal", "box-cox", "uniform", "discrete"]
 
