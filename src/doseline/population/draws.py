@@ -10,7 +10,7 @@ import numpy as np
 from doseline.errors import DoselineError, InputError
 from doseline.model.spec import Model
 from doseline.population.uncertainty import estimates_of, read_table, refuse_few_rows
-from doseline.population.variability import wanted_effects
+from doseline.population.variability import occasional, wanted_effects
 from doseline.streams import Streams, seed_of
 from doseline.times import read_times
 
@@ -112,9 +112,7 @@ def read_draws(
         # a seed by itself was meant to do something
         warnings.warn(f"seed: nothing is random here, for {model.name} has no variability", stacklevel=4)
     visits = _visits(asked["visits"], end)
-    if len(visits) == 1 and any(
-        effect.every == "visit" and f"kappa_{name}" in wanted for name, effect in model.occasions.items()
-    ):
+    if len(visits) == 1 and "visit" in occasional(model, wanted).values():
         raise InputError(
             f"{model.name} differs from visit to visit, and there are no visits",
             place="visits",

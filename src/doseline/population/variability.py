@@ -1,6 +1,6 @@
 """How subjects and their occasions differ: numbers drawn by name, and what they make of typical values."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -208,6 +208,11 @@ def effect_names(model: Model) -> tuple[str, ...]:
         *(f"{ETA}_{name}" for name in model.variability),
         *(f"{KAPPA}_{name}" for name in model.occasions),
     )
+
+
+def occasional(model: Model, wanted: Collection[str]) -> dict[str, str]:
+    """Parameters that differ between occasions, by ``wanted`` effects (see `effect_names`), and how often each does."""
+    return {name: each.every for name, each in model.occasions.items() if f"{KAPPA}_{name}" in wanted}
 
 
 def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
