@@ -10,7 +10,7 @@ import numpy as np
 from doseline.errors import DoselineError, InputError
 from doseline.model.spec import Model
 from doseline.population.uncertainty import estimates_of, read_table, refuse_few_rows
-from doseline.population.variability import wanted_effects
+from doseline.population.variability import occasional, wanted_effects
 from doseline.streams import Streams, seed_of
 from doseline.times import WAYS, read_times
 
@@ -119,9 +119,7 @@ def read_draws(
         # a seed by itself was meant to do something
         warnings.warn(f"seed: nothing is random here, for {model.name} has no variability", stacklevel=frames)
     visits = _visits(asked["visits"], end)
-    visited = any(
-        effect.every == "visit" and f"kappa_{name}" in wanted for name, effect in model.occasions.items()
-    )
+    visited = "visit" in occasional(model, wanted).values()
     if asked["visits"] is not None and asked["visits"] is not BY_TABLE and not visited:
         warnings.warn(f"visits: nothing in {model.name} varies from visit to visit", stacklevel=frames)
     if asked["visits"] is None and visited:
