@@ -18,6 +18,7 @@ from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
 from doseline.intakes import Intakes, Plan
 from doseline.kernels.agenda import DOSE, OTHER, TABLE
+from doseline.kernels.drive import System
 from doseline.kernels.program import Grid
 from doseline.kernels.scattered import Arrivals, blank_entered, walk_scattered
 from doseline.kernels.walk import SOLVED, UNFIT, Systems, blank_work, walk_records
@@ -75,10 +76,7 @@ class Log:
             self.at[span, :doses] = np.where(intakes.taken, intakes.time + intakes.shift, np.nan)
         if self.meal is not None:
             self.meal[span, :doses] = np.where(intakes.taken, plan.meal_codes(intakes.meal), -1)
-        for name, kappa in drawn.kappas().items():
-            room = self.kappas.get(name, kappa)
-            count = min(kappa.shape[1], room.shape[1])
-            room[span, :count] = kappa[:, :count]
+        drawn.write_kappas(self.kappas, span)
 
 
 @dataclass(frozen=True)
@@ -116,6 +114,18 @@ class Arm:
         return sorted(self.plan.may_infuse())
 
     @cached_property
+    def system(self) -> System:
+        """The body of each subject, where it stays as it is."""
+        whole = draw(
+            self.compiled.model, self.streams, self.people.number,
+            wanted=self.wanted, counts={}, course=self.course,
+        )  # fmt: skip
+        return system_of(
+            self.compiled, self.people.covariates, self.infused,
+            count=len(self.people.number), effects=whole.effects(),
+        )  # fmt: skip
+
+    @cached_property
     def breaks(self) -> np.ndarray:
         """When the body changes, because an occasion ends that changes it. [h]"""
         compiled, calendar = self.compiled, self.plan.calendar
@@ -127,14 +137,14 @@ class Arm:
         if "visit" in kinds:
             found.append(calendar.visits[1:])
         if "dose" in kinds:
-            found.append(self.plan.regimen.doses()[0][1:])
+            found.append(self.plan.doses[0][1:])
         every = np.unique(np.concatenate(found))
         return every[(every > 0.0) & (every <= last)]
 
     def taking(self, span: slice) -> tuple[Taking | None, Drawn]:
         """What some subjects make of their doses, and the random effects of them and of their occasions."""
         number, habit = self.people.number[span], self.plan.regimen.adherence
-        time = self.plan.regimen.doses()[0]
+        time = self.plan.doses[0]
         taking = habit.draw(self.streams, number, time) if habit is not None else None
         late = 0.0 if taking is None else float(taking.shift.max(initial=0.0))
         counts = self.plan.calendar.counts(len(time), max(float(self.times[-1]), float(time[-1]) + late))
@@ -148,8 +158,12 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
     exact = arm.solver.exact(arm.compiled.model)
     ended = blank_ended(1, subjects, len(arm.compiled.states), "dop853" if exact else arm.solver.first)
     part = Ended(*(each[0] for each in ended))
-    scattered = exact and not len(arm.breaks) and even_step(arm.times) > 0.0
+    # a lone occasion, as on a grid within one day, has no break and may act in the body all the same
+    still = arm.compiled.acting.isdisjoint(arm.counted)
+    scattered = exact and still and even_step(arm.times) > 0.0
     solve = _scattered if scattered else _recorded if exact else _stepped
+    if scattered:
+        _ = arm.system  # once, and not by several threads
     width = min(ROWS, max(1, -(-subjects // threads)))
 
     def work(task: tuple[int, int]) -> None:
@@ -185,7 +199,7 @@ class _Part:
         arm, breaks = self.arm, self.arm.breaks
         count = len(breaks) + 1
         middle = np.concatenate([[0.0], breaks])
-        calendar, time = arm.plan.calendar, arm.plan.regimen.doses()[0]
+        calendar, time = arm.plan.calendar, arm.plan.doses[0]
 
         def of_stretches(every: str, drawn: np.ndarray) -> np.ndarray:
             if every == "dose":
@@ -240,28 +254,25 @@ class _Part:
 
 def _scattered(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     """Linear, the body stays as it is, the grid is even."""
-    arm, intakes = part.arm, part.intakes
+    arm, intakes, system, span = part.arm, part.intakes, part.arm.system, part.span
     states, count = len(arm.compiled.states), len(part.people.number)
-    # there is one stretch, and its occasion may be one that acts in the body
-    covariates, effects, _ = part.stretches()
-    system = system_of(arm.compiled, covariates, arm.infused, count=count, effects=effects)
-    ended.status[:] = part.status(system.solvable)
+    ended.status[:] = part.status(system.solvable[span])
     inflow = np.full(system.initial.shape[1], -1)
     inflow[arm.infused] = states + np.arange(len(arm.infused))
     arrivals = Arrivals(
-        intakes.time, np.ascontiguousarray(intakes.shift + intakes.lag), np.ascontiguousarray(intakes.amount),
+        intakes.time, intakes.delay, np.ascontiguousarray(intakes.amount),
         intakes.duration, intakes.target, inflow, states, bool(system.initial.any()),
     )  # fmt: skip
     able, solved = ended.status == Status.OK, np.empty(count, dtype=bool)
     size = (0,) * system.initial.shape[1]
     room = blank_entered(len(intakes.time), len(size))
     grid = Grid(arm.times, even_step(arm.times))
-    walk_scattered(part.span.start, able, system, arrivals, grid, room, levels, solved, size)
+    walk_scattered(span.start, able, system, arrivals, grid, room, levels, solved, size)
     with np.errstate(all="ignore"):
-        held = intakes.amount.sum(axis=1) + system.initial.sum(axis=1)
-        limit = np.abs(system.weights).sum(axis=2).max(axis=0) * held
+        held = intakes.amount.sum(axis=1) + system.initial[span].sum(axis=1)
+        limit = np.abs(system.weights[:, span]).sum(axis=2).max(axis=0) * held
     for row in np.flatnonzero(solved & ~np.isfinite(limit)):
-        solved[row] = np.isfinite(levels[:, part.span.start + row]).all()
+        solved[row] = np.isfinite(levels[:, span.start + row]).all()
     ended.status[able & ~solved] = Status.NOT_FINITE
 
 

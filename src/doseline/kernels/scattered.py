@@ -342,7 +342,8 @@ def run_cells(line, count, entered, arrivals, powers, tables, state, out, size):
 def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, size):
     """Levels of a block of subjects into ``out`` (output, subject, time), where the first of them is ``begin``.
 
-    Everything else has the rows of the block; ``entered`` comes from `blank_entered`, and no two threads may share it.
+    ``system`` is of all subjects; ``able``, ``arrivals`` and ``solved`` are the block's. ``entered`` comes from
+    `blank_entered`, and no two threads may share it.
     """
     n = len(size)
     state, scratch = np.empty((2, n)), np.empty((4, n * n))
@@ -352,21 +353,21 @@ def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, si
     for row in range(able.shape[0]):
         solved[row] = able[row]
         if able[row]:
-            fastest = 0.0
+            subject, fastest = begin + row, 0.0
             for j in range(n):
-                fastest = max(fastest, -system.rates[row, j * n + j])
+                fastest = max(fastest, -system.rates[subject, j * n + j])
             count = list_entered(row, fastest, arrivals, grid, entered)
             widest = 1
             for d in range(count):
                 after = entered.cell[d + 1] if d + 1 < count else points
                 widest = max(widest, after - entered.cell[d])
             widest = min(widest, COLUMNS)
-            far = fill_vectors(row, count, fastest, system, grid, entered, size)
-            fill_far(row, far, system, arrivals.inflows, grid, entered, step, moved, scratch, size)
+            far = fill_vectors(subject, count, fastest, system, grid, entered, size)
+            fill_far(subject, far, system, arrivals.inflows, grid, entered, step, moved, scratch, size)
             powers = room_powers[: widest + 1]
             tables = np.empty((out.shape[0], n, widest))
-            fill_powers(row, widest, system, step, powers, tables, size)
-            run_cells(begin + row, count, entered, arrivals, powers, tables, state, out, size)
+            fill_powers(subject, widest, system, step, powers, tables, size)
+            run_cells(subject, count, entered, arrivals, powers, tables, state, out, size)
             for i in range(n):
                 solved[row] = solved[row] and math.isfinite(state[0, i])
         if not solved[row]:
