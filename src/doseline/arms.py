@@ -9,17 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from doseline.compile import Compiled, Values
-from doseline.dataset import Axis, More, combinations
+from doseline.dataset import VARIABLES, Axis, More, combinations
 from doseline.dosing.regimen import Regimen
 from doseline.ended import Ended, blank_ended
-from doseline.intakes import Calendar, Plan
+from doseline.intakes import Calendar, Plan, meals_of
 from doseline.model.spec import Model
 from doseline.ode import solve_courses
 from doseline.population.cohort import Cohort
 from doseline.population.draws import Draws
-from doseline.population.variability import KAPPA, Drawn, draw
+from doseline.population.variability import ETA, KAPPA, Drawn, course_name, draw, effect_attrs
 from doseline.request import covariates_of
-from doseline.schedule import schedule, schedules_of, sizes_of
+from doseline.schedule import Schedule, schedule, schedules_of, sizes_of
 from doseline.solve import solve
 from doseline.solve_intakes import Arm, Log, People, solve_intakes
 from doseline.solver import Solver
@@ -146,51 +146,59 @@ class Arms:
         threads: int,
     ) -> np.ndarray | Ended:
         """One arm in one replicate: its status (subject,), or how it ended."""
-        plan, people = self.plan(self.compiled(replicate), *key), self.subjects
-        streams = self.draws.streams(replicate)
-        taken = np.broadcast_to(plan.regimen.doses_taken(**people.sizes), (len(self.people),)).astype(
-            np.int64
-        )
-        arm = Arm(
-            plan, people, streams, self.draws.effects, course_name(*key), taken, self.times, self.solver
-        )
+        arm = self.arm(replicate, key)
         at = np.unravel_index(position, self.shape)
         own = log.of(int(at[0]), int(at[1])) if log is not None else Log.unread(len(self.people))
         if arm.personal:
             status, ended = solve_intakes(arm, levels, own, threads=threads)
             return status if ended is None else ended
-        effects = self.drawn(replicate, arm.course).effects()
-        planned = schedule(
-            plan.compiled, plan.regimen, self.people, self.covariates, place=plan.place, effects=effects
-        )
-        own.total[:], own.count[:] = plan.regimen.total(**people.sizes), taken
+        planned, effects = self.schedule(arm), self.drawn(arm).effects()
+        own.total[:], own.count[:] = arm.plan.regimen.total(**arm.people.sizes), planned.taken
         if self.solver.exact(self.model):
             return solve(
-                plan.compiled, self.covariates, [planned], self.times, levels[np.newaxis],
+                arm.compiled, self.covariates, [planned], self.times, levels[np.newaxis],
                 threads=threads, effects=effects,
             )[0]  # fmt: skip
         found = solve_courses(
-            plan.compiled, self.covariates, [planned], self.times, levels[np.newaxis], self.solver,
+            arm.compiled, self.covariates, [planned], self.times, levels[np.newaxis], self.solver,
             threads=threads, effects=effects,
         )  # fmt: skip
         return Ended(*(each[0] for each in found))
 
+    def arm(self, replicate: int, key: tuple[str, str | None, str | None]) -> Arm:
+        """One arm in one replicate."""
+        plan, people = self.plan(self.compiled(replicate), *key), self.subjects
+        taken = np.broadcast_to(plan.regimen.doses_taken(**people.sizes), (len(self.people),))
+        return Arm(
+            plan, people, self.draws.streams(replicate), self.draws.effects, course_name(*key),
+            taken.astype(np.int64), self.times, self.solver,
+        )  # fmt: skip
+
+    def schedule(self, arm: Arm) -> Schedule:
+        """The doses of an arm in which they are taken as prescribed."""
+        plan, effects = arm.plan, self.drawn(arm).effects()
+        return schedule(
+            plan.compiled, plan.regimen, self.people, self.covariates, place=plan.place, effects=effects
+        )
+
     def values(self, replicate: int) -> Values:
         """Every name's value for each subject, in the replicate at this position."""
         label = self.draws.labels[replicate]
-        effects = replace(self.drawn(label, ""), occasions={}).effects() if self.random else {}
+        effects = self.between_subjects(label).effects()
         with np.errstate(all="ignore"):
             return self.compiled(label).parameters(self.covariates, effects=effects)
 
-    def drawn(self, replicate: int, course: str) -> Drawn:
+    def drawn(self, arm: Arm) -> Drawn:
         """Effects between subjects, and between courses."""
-        streams, numbers = self.draws.streams(replicate), self.subjects.number
-        return draw(self.model, streams, numbers, wanted=self.draws.effects, counts={}, course=course)
+        return draw(
+            self.model, arm.streams, arm.people.number, wanted=arm.wanted, counts={}, course=arm.course
+        )
 
-
-def course_name(regimen: str, formulation: str | None, meal: str | None) -> str:
-    """What tells one course of a subject from another: all that differs between arms."""
-    return "\n".join((regimen, formulation or "", meal or ""))
+    def between_subjects(self, replicate: int) -> Drawn:
+        """Effects between subjects alone."""
+        streams, number = self.draws.streams(replicate), self.subjects.number
+        wanted = [name for name in self.draws.effects if name.startswith(f"{ETA}_")]
+        return draw(self.model, streams, number, wanted=wanted, counts={})
 
 
 @dataclass
@@ -259,7 +267,6 @@ class Logs:
             "doses_planned": planned,
             "dose_taken": self.taken,
             "dose_taken_at": self.at,
-            "dose_meal": self.meal,
         }
         return told | {name: each for name, each in optional.items() if each is not None}
 
@@ -272,7 +279,7 @@ class Logs:
         for replicate in arms.draws.labels:
             etas = dict[str, np.ndarray]()
             compiled = arms.compiled(replicate)
-            drawn = replace(arms.drawn(replicate, ""), occasions={})
+            drawn = arms.between_subjects(replicate)
             with np.errstate(all="ignore"):
                 values = compiled.parameters(arms.covariates, effects=drawn.effects(seen=etas))
             for label, eta in etas.items():
@@ -283,36 +290,35 @@ class Logs:
                     value = np.broadcast_to(values[name], (len(arms.people),)) / parameters[name].to_coherent
                     own.setdefault(name, []).append(value)
         for label, etas_of in seen.items():
-            name = label.partition("_")[2]
-            unit = parameters[name].unit if arms.model.variability[name].distribution == "normal" else "1"
-            told = {"units": unit, "long_name": f"random effect of the subject on {name}"}
-            found[label] = More(("replicate", "subject"), np.stack(etas_of), told)
+            found[label] = More(("replicate", "subject"), np.stack(etas_of), effect_attrs(arms.model, label))
         for name, kappa in self.kappas.items():
-            effect = arms.model.occasions[name]
-            unit = parameters[name].unit if effect.distribution == "normal" else "1"
-            told = {"units": unit, "long_name": f"random effect of each {effect.every} on {name}"}
-            found[f"{KAPPA}_{name}"] = More(("replicate", "subject", effect.every), kappa, told)
+            dims, label = ("replicate", "subject", arms.model.occasions[name].every), f"{KAPPA}_{name}"
+            found[label] = More(dims, kappa, effect_attrs(arms.model, label))
         found |= self._courses()
+        if self.meal is not None:
+            row, known = VARIABLES["dose_meal"], meals_of(arms.model)
+            flags = {"flag_values": list(range(len(known))), "flag_meanings": " ".join(known)}
+            found["dose_meal"] = More(
+                row.dims, self.meal, {"units": row.units, "long_name": row.label, **flags}
+            )
         for name, values_of in own.items():
-            told = {"units": parameters[name].unit, "long_name": f"{parameters[name].label}, of the subject"}
-            found[name] = More(("replicate", "subject"), np.stack(values_of), told)
+            found[name] = More(("replicate", "subject"), np.stack(values_of), effect_attrs(arms.model, name))
         return found
 
     def _courses(self) -> dict[str, More]:
         """Effects of whole courses (replicate, regimen, formulation, meal, subject)."""
         arms, found = self.arms, dict[str, list[np.ndarray]]()
+        if not any(effect.every == "course" for effect in arms.model.occasions.values()):
+            return {}
         for replicate, key in product(arms.draws.labels, arms.keys):
-            drawn = arms.drawn(replicate, course_name(*key))
+            drawn = arms.drawn(arms.arm(replicate, key))
             for name, each in drawn.occasions.items():
                 sd = arms.model.spread_of(name, between="occasions")
                 found.setdefault(name, []).append(sd * each)
         dims = ("replicate", "regimen", "formulation", "meal", "subject")
-        told = {"units": "1"}
         return {
             f"{KAPPA}_{name}": More(
-                dims,
-                np.stack(each).reshape(*arms.shape, -1),
-                told | {"long_name": f"random effect of the course on {name}"},
+                dims, np.stack(each).reshape(*arms.shape, -1), effect_attrs(arms.model, f"{KAPPA}_{name}")
             )
             for name, each in found.items()
         }

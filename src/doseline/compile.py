@@ -3,7 +3,7 @@
 Everything is in coherent units here: hours, mg, L, and what is made of them.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,11 +13,9 @@ from doseline.errors import InputError, did_you_mean
 from doseline.model.expression import Expression
 from doseline.model.linear import LinearForm
 from doseline.model.spec import Formulation, Meal, Model, Route
+from doseline.population.variability import NO_EFFECTS, Effects
 
 Values = Mapping[str, float | np.ndarray]
-
-Effects = Mapping[str, Callable[[float | np.ndarray], np.ndarray]]
-"""What makes an individual value of a typical one, for each parameter that has random effects."""
 
 ENTRY: Mapping[str, float] = {"bioavailability": 1.0, "lag": 0.0, "duration": 0.0, "rate": 0.0}
 """What a route says of a dose where the model file says nothing: a bolus of all of it, at once."""
@@ -68,6 +66,7 @@ class Compiled:
         """Each name's value for each subject: typical values, covariates, then ``[individual]`` from top to bottom.
 
         A random effect acts on what covariates make of a parameter: behind its line of ``[individual]``, else at once.
+        A distribution that takes the place of the typical value comes before any line.
         """
         values: dict[str, float | np.ndarray] = {}
         for name, parameter in self.model.parameters.items():
@@ -75,13 +74,14 @@ class Compiled:
         values.update(self.estimates)
         values.update(covariates)
         values.update(changes or {})
-        for name, effect in (effects or {}).items():
-            if name not in self.model.individual:
+        instead, upon = effects or NO_EFFECTS
+        for name, effect in (*instead.items(), *upon.items()):
+            if name in instead or name not in self.model.individual:
                 values[name] = effect(values[name])
         for name, expression in self.model.individual.items():
             values[name] = expression.evaluate(values)
-            if effects and name in effects:
-                values[name] = effects[name](values[name])
+            if name in upon:
+                values[name] = upon[name](values[name])
         return values
 
     @cached_property

@@ -64,6 +64,8 @@ VARIABLES = {
 """Variables beside the levels. Every level has the dimensions above and the unit of its output."""
 STEPPED = ("method", "stiff_since", "steps")
 """Variables that are there only where differential equations were solved."""
+HABITUAL = ("doses_planned", "dose_taken", "dose_taken_at", "dose_meal")
+"""Variables that are there only where regimens come with habits of taking doses."""
 
 COORDINATES = {
     "replicate": Variable(("replicate",), "1", "repetition of everything that is drawn"),
@@ -145,14 +147,20 @@ def build(
     for name, values in beside.items():
         row = VARIABLES[name]
         data[name] = (row.dims, values, {"units": row.units, "long_name": row.label, **FLAGS.get(name, {})})
-    for name, each in more.items():
-        data[name] = (each.dims, each.values, dict(each.attrs))
     coords = coordinates(axes)
     for name, (values, units) in covariates.items():
         coords[name] = (("subject",), values, {"units": units, "long_name": f"covariate {name}"})
+    add_more(data, more, coords)
     result = xr.Dataset(data, coords, dict(attrs))
     hidden = {name: 0 for name, axis in axes.items() if not axis.shown}
     return result.isel(hidden)
+
+
+def add_more(data: dict[str, Any], more: Mapping[str, More], coords: Mapping[str, Any]) -> None:
+    """Add variables; an individual parameter whose name is taken gets a longer one."""
+    for name, each in more.items():
+        label = f"{name}_individual" if name in data or name in coords else name
+        data[label] = (each.dims, each.values, dict(each.attrs))
 
 
 def coordinates(axes: Mapping[str, Axis]) -> dict[str, Any]:

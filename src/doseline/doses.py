@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from doseline.arms import Arms
 from doseline.compile import Compiled
 from doseline.dataset import Axis, combinations
 from doseline.dosing.records import per_record
-from doseline.event_levels import plans_of
-from doseline.events import Events, sets_of
+from doseline.events import Events
+from doseline.intakes import meals_of
 from doseline.origin import AskedRecords, AskedRegimens, asked
-from doseline.request import covariates_of
-from doseline.schedule import Schedule, schedules_of
+from doseline.solve_intakes import Arm
+from doseline.tables import Tables
 from doseline.walk_events import doses_of
 
 if TYPE_CHECKING:
@@ -32,13 +34,16 @@ def dose_log(levels: "xr.Dataset") -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        ``regimen``, ``formulation`` and ``meal`` where the Dataset has them as dimensions, ``subject``, ``time (h)``
-        when the dose is given, ``amount (mg)``, ``compartment``, ``dose formulation`` and ``dose meal`` as the dose
-        itself has them, ``F``, ``lag (h)``, ``duration (h)`` and ``rate (mg/h)`` of an infusion (0: a bolus),
-        ``arrives (h)``. For an event table also ``line``, and ``dose``: 0 for the record's own, 1, 2, ... for its
-        additional ones, -1, -2, ... for earlier ones of a steady state that arrive after it. Doses that a later record
-        cancelled are not there, nor those before their record that a steady state implies, nor constant infusions at
-        steady state, which are over at their record, nor the doses of subjects whose doses are no numbers.
+        ``replicate``, ``regimen``, ``formulation`` and ``meal`` where the Dataset has them as dimensions, ``subject``,
+        ``time (h)`` when the dose is due, ``amount (mg)``, ``compartment``, ``dose formulation`` and ``dose meal`` as
+        the dose itself has them, ``F``, ``lag (h)``, ``duration (h)`` and ``rate (mg/h)`` of an infusion (0: a bolus),
+        ``arrives (h)``.
+        With adherence there is a row for each prescribed dose: ``prescribed (mg)``, ``taken``, ``taken at (h)``; what
+        was missed has the amount 0.
+        For an event table also ``line``, and ``dose``: 0 for the record's own, 1, 2, ... for its additional ones,
+        -1, -2, ... for earlier ones of a steady state that arrive after it. Doses that a later record cancelled are not
+        there, nor those before their record that a steady state implies, nor constant infusions at steady state, which
+        are over at their record, nor the doses of subjects whose doses are no numbers.
 
     Raises
     ------
@@ -53,9 +58,14 @@ def dose_log(levels: "xr.Dataset") -> "pd.DataFrame":
 
     before = asked(levels)
     before = replace(before, axes={name: _cut(axis, name, levels) for name, axis in before.axes.items()})
-    tables = _of_records(before) if isinstance(before, AskedRecords) else _of_regimens(before)
+    times = np.atleast_1d(levels["time"].values)
+    tables = _of_records(before) if isinstance(before, AskedRecords) else _of_regimens(before, times)
     log = pd.concat([pd.DataFrame(table) for table in tables], ignore_index=True)
-    hidden = [name for name in ("regimen", "formulation", "meal") if name in log and name not in levels.dims]
+    hidden = [
+        name
+        for name in ("replicate", "regimen", "formulation", "meal")
+        if name in log and name not in levels.dims
+    ]
     empty = [name for name in ("dose formulation", "dose meal") if (log[name] == "").all()]
     log = log.drop(columns=[*hidden, *empty])
     kept = np.unique(levels["subject"].values)
@@ -70,20 +80,24 @@ def _cut(axis: Axis, name: str, levels: "xr.Dataset") -> Axis:
     return Axis(tuple(label for label in axis.labels if label in kept), axis.shown)
 
 
-def _of_regimens(before: AskedRegimens) -> list[dict[str, Any]]:
-    compiled = Compiled(before.model)
-    covariates = covariates_of(before.people, before.model)
+def _of_regimens(before: AskedRegimens, times: np.ndarray) -> list[dict[str, Any]]:
     kept = {name: course for name, course in before.regimens.items() if name in before.axes["regimen"].labels}
-    planned = schedules_of(compiled, kept, before.people, covariates, before.axes)
+    arms = Arms(before.model, before.people, kept, before.axes, before.draws, times, before.solver)
     tables = []
-    for (name, formulation, meal), (_, plan) in planned.items():
+    for replicate, key in product(before.draws.labels, arms.keys):
+        name, formulation, meal = key
         swept = {"regimen": name, "formulation": formulation or "", "meal": meal or ""}
-        tables.append(swept | _of_schedule(plan, before.people.subject, compiled))
+        arm = arms.arm(replicate, key)
+        own = _of_intakes(arm) if arm.personal else _of_schedule(arms, arm)
+        own["subject"] = before.people.subject[own["subject"]]
+        tables.append({"replicate": replicate, **swept, **own})
     return tables
 
 
-def _of_schedule(plan: Schedule, subjects: np.ndarray, compiled: Compiled) -> dict[str, Any]:
-    subject = np.repeat(np.arange(len(subjects)), plan.taken)
+def _of_schedule(arms: Arms, arm: Arm) -> dict[str, Any]:
+    """Doses that are taken as they are prescribed."""
+    plan = arms.schedule(arm)
+    subject = np.repeat(np.arange(len(plan.taken)), plan.taken)
     at = np.arange(len(subject)) - np.repeat(np.cumsum(plan.taken) - plan.taken, plan.taken)
     kind = plan.kind[at]
     given, arriving = plan.given[subject, kind], plan.amount[subject, kind]
@@ -91,10 +105,10 @@ def _of_schedule(plan: Schedule, subjects: np.ndarray, compiled: Compiled) -> di
     with np.errstate(all="ignore"):
         rate = np.where(duration > 0, arriving / duration, 0.0)
     return {
-        "subject": subjects[subject],
+        "subject": subject,
         "time (h)": plan.time[at],
         "amount (mg)": given,
-        "compartment": np.array(list(compiled.states))[plan.target[kind]],
+        "compartment": np.array(list(arm.compiled.states))[plan.target[kind]],
         "dose formulation": np.array([intake.formulation or "" for intake in plan.intake])[kind],
         "dose meal": np.array([intake.meal or "" for intake in plan.intake])[kind],
         "F": arriving / given,
@@ -105,15 +119,53 @@ def _of_schedule(plan: Schedule, subjects: np.ndarray, compiled: Compiled) -> di
     }
 
 
+def _of_intakes(arm: Arm) -> dict[str, Any]:
+    """Doses that are taken, or not, as each subject does."""
+    taking, drawn = arm.taking(slice(None))
+    people = arm.people
+    intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken)
+    subject, at = np.nonzero(np.arange(len(intakes.time)) < arm.doses_taken[:, np.newaxis])
+
+    def of_doses(values: np.ndarray) -> np.ndarray:
+        return values[subject, at if values.shape[1] > 1 else 0]
+
+    taken, given = intakes.taken[subject, at], of_doses(intakes.given)
+    when = intakes.time[at] + of_doses(intakes.shift)
+    lag, duration = of_doses(intakes.lag), of_doses(intakes.duration)
+    arriving = of_doses(intakes.amount)
+    with np.errstate(all="ignore"):
+        rate = np.where((duration > 0) & taken, arriving / duration, 0.0)
+        share = np.where(taken, arriving / given, np.nan)
+    names = np.array([*meals_of(arm.compiled.model), ""])
+    meals = names[np.broadcast_to(arm.plan.meal_codes(intakes.meal), intakes.taken.shape)[subject, at]]
+    kind = arm.plan.regimen.doses()[1][at]
+    habit = arm.plan.regimen.adherence is not None
+    beside = {"prescribed (mg)": given, "taken": taken, "taken at (h)": np.where(taken, when, np.nan)}
+    return {
+        "subject": subject,
+        "time (h)": intakes.time[at],
+        **(beside if habit else {}),
+        "amount (mg)": np.where(taken, given, 0.0),
+        "compartment": np.array(list(arm.compiled.states))[of_doses(intakes.target)],
+        "dose formulation": np.array([intake.formulation or "" for intake in arm.plan.settled()])[kind],
+        "dose meal": np.where(taken, meals, ""),
+        "F": share,
+        "lag (h)": lag,
+        "duration (h)": duration,
+        "rate (mg/h)": rate,
+        "arrives (h)": np.where(taken, when + lag, np.nan),
+    }
+
+
 def _of_records(before: AskedRecords) -> list[dict[str, Any]]:
-    compiled, records = Compiled(before.model), before.records
-    sets = sets_of(compiled, records)
-    plans = plans_of(compiled, records, sets, before.axes, strict=False)
-    tables = []
-    for (formulation, meal), plan in zip(combinations(before.axes), plans, strict=True):
-        chosen = {"formulation": formulation or "", "meal": meal or ""}
-        tables.append(chosen | _of_events(plan, before, compiled, chosen))
-    return tables
+    found = []
+    tables = Tables(before, None)
+    for replicate, arm in product(before.draws.labels, combinations(before.axes)):
+        plan = tables.plan(replicate, arm, tables.sets(replicate, arm), strict=False)
+        chosen = {"formulation": arm[0] or "", "meal": arm[1] or ""}
+        own = _of_events(plan, before, tables.compiled(replicate), chosen)
+        found.append({"replicate": replicate, **chosen, **own})
+    return found
 
 
 def _of_events(

@@ -9,16 +9,18 @@ import numpy as np
 from doseline.compile import Compiled
 from doseline.dataset import Axis, Level, combinations
 from doseline.dosing.records import Records
+from doseline.ended import Ended
 from doseline.errors import InputError
-from doseline.events import Events, Sets, events, sets_of
+from doseline.events import Events, events
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, said
-from doseline.record_dataset import LEADING, build_records, refuse_names, told_of
+from doseline.record_dataset import build_records, refuse_names, told_of
+from doseline.record_sets import Sets
 from doseline.request import range_note
+from doseline.tables import Tables, joined
 from doseline.times import read_times
 from doseline.units import factor
 from doseline.unsolved import failure, too_large
-from doseline.walk_events import solve_events
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +37,7 @@ def grid_of(records: Records, times: Any) -> np.ndarray | None:
 
 def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) -> "xr.Dataset":
     """The Dataset of an event table: at its observations where ``times`` are None, else on that grid [h]."""
-    model, records, axes, on_failure = asked.model, asked.records, asked.axes, asked.on_failure
+    model, records, axes, draws = asked.model, asked.records, asked.axes, asked.draws
     refuse_names(records, model)
     if times is None and not (records.evid == 0).any():
         raise InputError(
@@ -43,41 +45,39 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
             place=records.name,
             advice="give times, as in times='1 h', or add records with EVID 0",
         )
-    compiled = Compiled(model)
-    sets = sets_of(compiled, records)
-    plans = plans_of(compiled, records, sets, axes, strict=on_failure == "raise")
-    for note in _notes(model, records, sets, plans):
-        warnings.warn(note, stacklevel=3)
-    ended = None
+    tables = Tables(asked, times)
     try:
-        if asked.solver.exact(model):
-            levels, status = solve_events(compiled, sets, plans, times, threads=threads)
-        else:
-            from doseline.ode import solve_tables
-
-            levels, ended = solve_tables(compiled, sets, plans, times, asked.solver, threads=threads)
-            status = ended.status
+        solved = [tables.solve(replicate, threads=threads) for replicate in draws.labels]
+        typical = tables.typical().solve(0, threads=threads) if draws.typical else None
     except MemoryError:
         seen = ((int((records.evid == 0).sum()), "observations"),)
         sizes = seen if times is None else ((len(records.subject), "subjects"), (len(times), "times"))
-        raise too_large(len(plans), len(model.outputs), *sizes) from None
-    shape = tuple(max(1, len(axes[name].labels)) for name in LEADING)
-    levels = levels.reshape(*shape, *levels.shape[1:])
-    status = status.reshape(*shape, -1)
-    if on_failure == "raise" and status.any():
+        raise too_large(tables.count, len(model.outputs), *sizes) from None
+    for note in _notes(model, records, solved[0].sets, solved[0].plans):
+        warnings.warn(note, stacklevel=3)
+    shape = (len(solved), *(max(1, len(axes[name].labels)) for name in ("formulation", "meal")))
+    levels, status = joined(each.levels for each in solved), joined(each.status for each in solved)
+    levels, status = levels.reshape(*shape, *levels.shape[1:]), status.reshape(*shape, -1)
+    parts = [each.ended for each in solved if each.ended is not None]
+    ended = Ended(*(joined(each) for each in zip(*parts, strict=True))).shaped(shape) if parts else None
+    if asked.on_failure == "raise" and status.any():
+        first = solved[int(np.argwhere(status)[0][0])]
         raise failure(
             status,
             model,
-            compiled.parameters(sets.values),
+            first.values,
             who=lambda row: f"subject {records.subject[row[-1]]}, at its first record",
-            at=sets.own[records.first[:-1]],
-            rows="subjects" if len(plans) == 1 else "rows",
-            ended=None if ended is None else ended.shaped(shape),
+            at=first.sets.own[records.first[:-1]],
+            rows="subjects" if status.size == status.shape[-1] else "rows",
+            ended=ended,
         )
-    entered = {int(state) for plan in plans for state in plan.boluses}
+    entered = {int(state) for plan in solved[0].plans for state in plan.boluses}
     outputs = {
         name: Level(
-            levels[:, :, position], output.unit, output.label, np.array([compiled.sees(name, entered)])
+            levels[:, :, :, position],
+            output.unit,
+            output.label,
+            np.array([tables.compiled(0).sees(name, entered)]),
         )
         for position, (name, output) in enumerate(model.outputs.items())
     }
@@ -85,10 +85,11 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
         model,
         axes,
         asked.solver,
-        on_failure=on_failure,
+        on_failure=asked.on_failure,
         records=told_of(records, gridded=times is not None),
-        draws=asked.draws.to_dict(),
+        draws=draws.to_dict(),
     )
+    sets = solved[0].sets
     given = [name for name in sets.columns if name in model.parameters]
     attrs["records"] = records.name
     attrs["covariate_interpolation"] = (
@@ -96,10 +97,16 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
     )
     if given:
         attrs["parameters_from_records"] = ", ".join(given)
+    axes = {"replicate": Axis(draws.labels if draws.replicates else (), draws.replicates is not None), **axes}
     if times is not None:
         axes = {**axes, "subject": Axis(records.subject, True), "time": Axis(times, True)}
-    told = {"status": status} | ({} if ended is None else ended.shaped(shape).told())
-    return build_records(outputs, axes, records, told, _units(model, records, sets), attrs)
+    more = tables.variables(solved)
+    if typical is not None:
+        more |= tables.typical_levels(typical.levels.reshape(1, *shape[1:], *levels.shape[3:]))
+    if draws.observed:
+        more |= tables.observations(levels)
+    told = {"status": status} | ({} if ended is None else ended.told())
+    return build_records(outputs, axes, records, told, _units(model, records, sets), attrs, more)
 
 
 def plans_of(

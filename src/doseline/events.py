@@ -4,18 +4,17 @@ What happens at the same time is decided by `kernels.agenda`: records in their o
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from doseline.compile import ENTRY, Compiled, Effects
+from doseline.compile import ENTRY, Compiled
 from doseline.dosing.record_mistakes import Mistakes, shown
 from doseline.dosing.records import CHOICES, Records, doses_among
 from doseline.errors import InputError, did_you_mean
-from doseline.population.variability import Drawn
-from doseline.units import factor
+from doseline.record_sets import Sets
 
 MOST_AT_ONCE = 100_000
 """Infusions of one record that run at the same time, or doses of one that are on their way."""
@@ -24,30 +23,6 @@ REPLACE = 8
 """EVID that sets an amount."""
 FROM_MODEL = {-1: "rate", -2: "duration"}
 """What RATE asks of the model."""
-
-
-@dataclass(frozen=True)
-class Sets:
-    """Every set of covariates that any record has: the systems."""
-
-    columns: Mapping[str, str]  # for each covariate, and each parameter that the table gives, its column
-    values: Mapping[str, np.ndarray]  # (system,) the same in coherent units
-    count: int
-    own: np.ndarray  # (record,) system at the record
-    stretch: np.ndarray  # (record,) system of the stretch that ends at the record
-    drawn: Drawn | None = None  # random effects of the subjects
-    subject: np.ndarray | None = None  # (system,) whose each system is
-    occasion: Mapping[str, np.ndarray] = field(
-        default_factory=dict
-    )  # (system,) number of each kind of occasion
-
-    def effects(self, systems: np.ndarray | None = None) -> Effects:
-        """Random effects of all systems, or of some."""
-        if self.drawn is None or self.subject is None:
-            return {}
-        at = slice(None) if systems is None else systems
-        whose, occasion = self.subject[at], {kind: each[at] for kind, each in self.occasion.items()}
-        return self.drawn.effects(lambda each: each[whose], lambda every, each: each[whose, occasion[every]])
 
 
 @dataclass(frozen=True)
@@ -105,66 +80,6 @@ class Way(NamedTuple):
     route: str
     formulation: str
     meal: str
-
-
-def sets_of(compiled: Compiled, records: Records) -> Sets:
-    """The systems of a table: one for each subject where nothing changes in time."""
-    model, columns = compiled.model, _columns(compiled, records)
-    own: dict[str, np.ndarray] = {}
-    for name, column in columns.items():
-        known = model.covariates.get(name) or model.parameters[name]
-        given = records.units.get(column)
-        scale = known.to_coherent
-        if given is not None:
-            scale *= factor(given, known.unit, place=f"{records.name} {column}")
-        own[name] = records.covariates[column] * scale
-    starts = np.zeros(len(records), dtype=bool)
-    starts[records.first[:-1]] = True
-    own_at, own_first = _numbered(own, starts)
-    values = {name: value[own_first] for name, value in own.items()}
-    forward = [name for name, column in columns.items() if records.modes.get(column) == "locf"]
-    if not forward or len(own_first) == len(records.subject):
-        return Sets(columns, values, len(own_first), own_at, own_at)
-    before = np.where(starts, np.arange(len(records)), np.arange(len(records)) - 1)
-    between = {name: value[before] if name in forward else value for name, value in own.items()}
-    stretch_at, stretch_first = _numbered(between, starts)
-    joined = {name: np.concatenate([values[name], between[name][stretch_first]]) for name in own}
-    return Sets(columns, joined, len(own_first) + len(stretch_first), own_at, len(own_first) + stretch_at)
-
-
-def _columns(compiled: Compiled, records: Records) -> dict[str, str]:
-    """For each covariate of the model, and each parameter that the table gives, the column of the table it is in.
-
-    A column with the name of a parameter stands for its typical value, record by record, in the unit of the parameter.
-    """
-    model, found = compiled.model, dict[str, str]()
-    names = {*model.covariates, *model.parameters}
-    for name in (*model.covariates, *model.parameters):
-        # a column with the very name of something is that and nothing else
-        alike = [
-            column
-            for column in records.covariates
-            if column.lower() == name.lower() and (column == name or column not in names)
-        ]
-        if name in alike or len(alike) == 1:
-            found[name] = name if name in alike else alike[0]
-        elif name in model.covariates:
-            here = ", ".join(records.covariates)
-            known = model.covariates[name]
-            raise InputError(
-                f"there is no column {name}{f', only {here}' if here else ''}",
-                place=records.name,
-                advice=f"{model.name} needs it: add {name}, {known.label}, in {known.unit}",
-            )
-    return found
-
-
-def _numbered(values: Mapping[str, np.ndarray], starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each record the number of its set of values, and the first record of each set."""
-    new = starts.copy()
-    for value in values.values():
-        new[1:] |= value[1:] != value[:-1]
-    return np.cumsum(new) - 1, np.flatnonzero(new)
 
 
 def events(

@@ -6,15 +6,16 @@ missed, late or taken with another meal, and what happens to them may differ fro
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from doseline.compile import Compiled, Values
+from doseline.compile import Compiled, Intake, Values
 from doseline.dosing.adherence import Taking
 from doseline.dosing.dose import Dose
 from doseline.dosing.regimen import Regimen
+from doseline.model.spec import Model
 from doseline.population.variability import Drawn
 
 DAY = 24.0
@@ -43,18 +44,25 @@ class Intakes:
             return self.given[:, 0] * self.count
         return np.where(self.taken, self.given, 0.0).sum(axis=1)
 
-    @property
+    @cached_property
     def count(self) -> np.ndarray:
         """How many doses each subject takes."""
         return self.taken.sum(axis=1)
 
+    @cached_property
+    def delay(self) -> np.ndarray:
+        """From when a dose is due to its arrival. [h]"""
+        return np.ascontiguousarray(self.shift + self.lag) if self.shift.any() else self.lag
+
     @property
     def sound(self) -> np.ndarray:
         """Which subjects have doses that are numbers, and none below zero."""
-        fit = [
-            (np.isfinite(values) & (values >= 0.0)).all(axis=1)
-            for values in (self.amount, self.lag, self.duration)
-        ]
+        # a NaN is the least of its row, and not above 0 either
+        with np.errstate(invalid="ignore"):
+            fit = [
+                (values.min(axis=1) >= 0.0) & (values.max(axis=1) < np.inf)
+                for values in (self.amount, self.lag, self.duration)
+            ]
         return np.logical_and.reduce(fit)
 
 
@@ -88,6 +96,11 @@ class Plan:
     place: str  # what messages call it
     calendar: Calendar
 
+    @cached_property
+    def doses(self) -> tuple[np.ndarray, np.ndarray, tuple[Dose, ...]]:
+        """When they are due [h], of which kind each is, and the kinds."""
+        return self.regimen.doses()
+
     def read(
         self, sizes: Sizes, covariates: Values, drawn: Drawn, taking: Taking | None, doses_taken: np.ndarray
     ) -> Intakes:
@@ -95,7 +108,7 @@ class Plan:
 
         ``doses_taken`` (subject,) is how many of the doses are prescribed.
         """
-        time, kind, doses = self.regimen.doses()
+        time, kind, doses = self.doses
         people = len(doses_taken)
         habit = self.regimen.adherence
         shift = np.zeros((people, 1))
@@ -126,7 +139,17 @@ class Plan:
                         duration = amount / entry["rate"]
                 pieces.append((at, choice, (given, amount, entry["lag"], duration, float(target))))
         given, amount, lag, duration, into = _joined(pieces, meal, people, len(time))
-        return Intakes(time, shift, given, amount * taken, lag, duration, into.astype(np.int64), taken, meal)
+        return Intakes(
+            time,
+            shift,
+            given,
+            np.multiply(amount, taken, out=_room(amount, taken)),
+            lag,
+            duration,
+            into.astype(np.int64),
+            taken,
+            meal,
+        )
 
     def _of_doses(self, at: np.ndarray, time: np.ndarray, every: str, drawn: np.ndarray) -> np.ndarray:
         """From (subject, occasion) to the doses ``at`` these positions, taken at ``time`` (subject, dose)."""
@@ -142,6 +165,25 @@ class Plan:
             return [(None, dose.meal)]
         return list(enumerate(habit.meal_names))
 
+    def settled(self) -> list[Intake]:
+        """How each kind of dose enters; where a habit decides on the meal, with the first of its meals."""
+        return [
+            self.compiled.intake(
+                route=dose.route, formulation=dose.formulation, meal=self._meals(dose)[0][1], place=self.place
+            )
+            for dose in self.doses[2]
+        ]
+
+    def meal_codes(self, meal: np.ndarray | None) -> np.ndarray:
+        """Meal of each dose, its position among `meals_of` the model; ``meal`` is what a habit chose."""
+        known, (_, kind, doses) = meals_of(self.compiled.model), self.doses
+        own = np.array([known.index(each.meal) if each.meal else -1 for each in self.settled()])[kind]
+        habit = self.regimen.adherence
+        if meal is None or habit is None:
+            return own
+        chosen = np.array([known.index(name) for name in habit.meal_names])[meal]
+        return np.where(np.array([dose.meal is None for dose in doses])[kind], chosen, own)
+
     def may_infuse(self) -> set[int]:
         """Positions of the states that infusions may enter, whoever takes what."""
         return {target for target, infused in self._ways() if infused}
@@ -154,7 +196,7 @@ class Plan:
         """Where each kind of dose goes, and whether it may be an infusion."""
         model, found = self.compiled.model, []
         reference = {name: each.reference * each.to_coherent for name, each in model.covariates.items()}
-        for dose in self.regimen.doses()[2]:
+        for dose in self.doses[2]:
             for _, meal in self._meals(dose):
                 intake = self.compiled.intake(
                     route=dose.route, formulation=dose.formulation, meal=meal, place=self.place
@@ -164,6 +206,11 @@ class Plan:
                 infused = dose.duration is not None or route.duration is not None or route.rate is not None
                 found.append((target, infused))
         return found
+
+
+def meals_of(model: Model) -> list[str]:
+    """Every meal that any formulation has."""
+    return list(dict.fromkeys(name for each in model.formulations.values() for name in each.meals))
 
 
 Piece = tuple[np.ndarray, int | None, tuple[Any, ...]]
@@ -195,6 +242,11 @@ def _joined(
                 whole[:, at] = np.where(meal[:, at] == choice, value, whole[:, at])
         joined.append(whole)
     return joined
+
+
+def _room(amount: np.ndarray, taken: np.ndarray) -> np.ndarray | None:
+    """Amounts of doses may be written over; those of all doses at once are not large enough."""
+    return amount if amount.shape == taken.shape and amount.flags.writeable else None
 
 
 def _tall(value: float | np.ndarray, people: int) -> np.ndarray:

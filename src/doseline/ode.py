@@ -11,17 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from doseline.compile import Compiled, Effects, Values
+from doseline.compile import Compiled, Values
 from doseline.compile_lanes import LaneModel, lane_model
 from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
-from doseline.events import Events, Sets
+from doseline.events import Events
 from doseline.kernels import lane_state
 from doseline.kernels.agenda import DOSE, OTHER, TABLE
 from doseline.kernels.drive_lanes import blank_lanes, compile_drive
 from doseline.kernels.lanes import LANES, Problem, Told
 from doseline.kernels.program import Grid
 from doseline.method import METHODS
+from doseline.population.variability import Effects
+from doseline.record_sets import Sets
 from doseline.schedule import Schedule
 from doseline.solve import dose_status, in_threads
 from doseline.solver import STIFF, Solver

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
-from doseline.arms import Arms, course_name
+from doseline.arms import Arms
 from doseline.dataset import DIMENSIONS, Level, More
 from doseline.model.spec import Model
-from doseline.population.residual import below, observed
+from doseline.population.residual import observed, observed_variables
+from doseline.population.variability import course_name
 
 
 def levels_of_outputs(arms: Arms, levels: np.ndarray) -> dict[str, Level]:
@@ -40,7 +40,7 @@ def typical_levels(model: Model, levels: np.ndarray) -> dict[str, More]:
 
 def observations(arms: Arms, levels: np.ndarray) -> dict[str, More]:
     """Observations of the outputs that have a residual error; NaN below the limit of quantification."""
-    found = {}
+    found = dict[str, More]()
     for position, (name, output) in enumerate(arms.model.outputs.items()):
         residual = arms.model.residual.get(name)
         if residual is None:
@@ -54,13 +54,5 @@ def observations(arms: Arms, levels: np.ndarray) -> dict[str, More]:
             rows[row] = observed(
                 residual, levels[at][position], streams, arms.subjects.number, arms.times, name=what
             )
-        hidden = below(residual, seen)
-        seen[hidden] = np.nan
-        told: dict[str, Any] = {"units": output.unit, "long_name": f"{output.label}, observed"}
-        if residual.lloq is not None:
-            told["lloq"] = residual.lloq
-        found[f"{name}_observed"] = More(DIMENSIONS, seen, told)
-        if residual.lloq is not None:
-            label = f"is {name}_observed below the limit of quantification?"
-            found[f"{name}_blq"] = More(DIMENSIONS, hidden, {"units": "1", "long_name": label})
+        found |= observed_variables(name, output, residual, seen, DIMENSIONS)
     return found

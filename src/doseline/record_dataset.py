@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from doseline.dataset import FLAGS, VARIABLES, Axis, Level, coordinates
+from doseline.dataset import FLAGS, VARIABLES, Axis, Level, More, add_more, coordinates
 from doseline.dosing.records import Records, per_record
 from doseline.errors import InputError
 from doseline.model.spec import Model
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _WHOLE = "give the whole Dataset, as dl.simulate made it, and cut the result"
-LEADING = ("formulation", "meal")
+LEADING = ("replicate", "formulation", "meal")
 """Dimensions before those of the table."""
 
 
@@ -69,11 +69,13 @@ def build_records(
     told: Mapping[str, np.ndarray],
     covariates: Mapping[str, str],
     attrs: Mapping[str, str],
+    more: Mapping[str, More] = {},
 ) -> "xr.Dataset":
     """The Dataset of an event table.
 
-    Where ``axes`` have times, levels are (formulation, meal, subject, time); else (formulation, meal, record), one for
-    each observation. ``told``, the status of each subject among it, is (formulation, meal, subject).
+    Where ``axes`` have times, levels are (replicate, formulation, meal, subject, time); else (replicate, formulation,
+    meal, record), one for each observation. ``told``, the status of each subject among it, is (replicate, formulation,
+    meal, subject).
     ``covariates`` are the columns that go along, with their units.
     """
     import xarray as xr
@@ -105,6 +107,7 @@ def build_records(
             coords[name] = (("record",), values[seen], said)
         elif bool((values == values[records.first[whose]]).all()):
             coords[name] = (("subject",), values[records.first[:-1]], said)
+    add_more(data, more, coords)
     result = xr.Dataset(data, coords, dict(attrs))
     return result.isel({name: 0 for name in LEADING if not axes[name].shown})
 

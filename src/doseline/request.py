@@ -122,8 +122,29 @@ def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
                 place="cohort",
                 advice=f"{model.name} needs it: add {name}, {known.label}, in {known.unit}, to the cohort",
             )
-        values[name] = people.values(name, known.unit) * known.to_coherent
+        values[name] = covariate_values(people, model, name) * known.to_coherent
     return values
+
+
+def covariate_values(people: Cohort, model: Model, name: str) -> np.ndarray:
+    """Values of one covariate of the model in its own unit, (subject,); words stand for the numbers of its codes."""
+    known = model.covariates[name]
+    if not people.is_words(name):
+        return people.values(name, known.unit)
+    codes: Mapping[str, float] = getattr(known, "codes", {})
+    words, which = np.unique(people.covariates[name], return_inverse=True)
+    for word in words.tolist():
+        if word not in codes:
+            raise InputError(
+                f"found {word!r:.60}",
+                place=f"cohort {name}",
+                advice=did_you_mean(word, codes, what=f"{model.name} has codes for")
+                if codes
+                else f"{model.name} computes with {name} ({known.label}) and has no codes for words: give numbers"
+                f"{'' if known.unit == '1' else f' in {known.unit}'}, "
+                f"or add [covariates.{name}] codes = {{ {word} = ... }} to the model",
+            )
+    return np.array([float(codes[word]) for word in words.tolist()])[which]
 
 
 def refuse_result_names(people: Cohort, model: Model) -> None:
@@ -137,8 +158,8 @@ def refuse_result_names(people: Cohort, model: Model) -> None:
 
 def advise_ranges(people: Cohort, model: Model) -> None:
     """Warn of subjects outside the range that the model is meant for: it still computes, but claims nothing there."""
-    for name, known in model.covariates.items():
-        note = range_note(model, name, people.values(name, known.unit))
+    for name in model.covariates:
+        note = range_note(model, name, covariate_values(people, model, name))
         if note:
             warnings.warn(note, stacklevel=3)
 

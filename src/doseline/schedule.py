@@ -10,13 +10,14 @@ from itertools import product
 
 import numpy as np
 
-from doseline.compile import Compiled, Effects, Intake, Values
+from doseline.compile import Compiled, Intake, Values
 from doseline.dataset import Axis, combinations
 from doseline.dosing.amounts import SIZES
 from doseline.dosing.dose import Block
 from doseline.dosing.regimen import Regimen
 from doseline.errors import InputError
 from doseline.population.cohort import Cohort
+from doseline.population.variability import Effects
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from doseline.errors import InputError
 from doseline.model.read import load_model
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, AskedRegimens, asked, said
-from doseline.population.draws import Draws, read_draws
+from doseline.population.draws import read_draws, record_draws
 from doseline.predictions import levels_of_outputs, observations, typical_levels
 from doseline.request import (
     advise_ranges,
@@ -148,7 +148,8 @@ def simulate(
             )
         axes = choices(chosen, formulation=formulation, meal=meal)
         grid = grid_of(regimens, times)
-        asked_of = AskedRecords(chosen, axes, on_failure, solver, Draws(), regimens, grid is not None)
+        draws = record_draws(chosen, drawn, adherence)
+        asked_of = AskedRecords(chosen, axes, on_failure, solver, draws, regimens, grid is not None)
         return levels_of(asked_of, grid, threads=thread_count(threads))
     named = with_habits(named_regimens(regimens), adherence)
     if times is None:

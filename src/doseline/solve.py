@@ -6,10 +6,11 @@ from itertools import product
 
 import numpy as np
 
-from doseline.compile import Compiled, Effects, Values
+from doseline.compile import Compiled, Values
 from doseline.errors import Status
 from doseline.kernels.drive import System, walk_block
 from doseline.kernels.program import Course, Grid, blank
+from doseline.population.variability import Effects
 from doseline.schedule import Schedule
 from doseline.times import even_step
 

@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from doseline.compile import Compiled, Effects, Values
+from doseline.compile import Compiled, Values
 from doseline.compile_lanes import lane_model
+from doseline.dosing.adherence import Taking
 from doseline.ended import Ended, blank_ended
 from doseline.errors import Status
 from doseline.intakes import Intakes, Plan
 from doseline.kernels.agenda import DOSE, OTHER, TABLE
+from doseline.kernels.drive import System
 from doseline.kernels.program import Grid
 from doseline.kernels.scattered import Arrivals, blank_entered, walk_scattered
 from doseline.kernels.walk import SOLVED, UNFIT, Systems, blank_work, walk_records
 from doseline.ode import Block, Job, values_of
-from doseline.population.variability import COUNTED, Drawn, draw
+from doseline.population.variability import COUNTED, Drawn, Effects, draw
 from doseline.solve import in_threads, system_of
 from doseline.solver import Solver
 from doseline.streams import Streams
@@ -56,7 +58,7 @@ class Log:
     count: np.ndarray  # (subject,)
     taken: np.ndarray | None = None  # (subject, dose)
     at: np.ndarray | None = None  # (subject, dose) [h]
-    meal: np.ndarray | None = None  # (subject, dose) position among the meals of the habit; -1: as prescribed
+    meal: np.ndarray | None = None  # (subject, dose) position among the meals of the model; -1: none
     kappas: dict[str, np.ndarray] = field(default_factory=dict)  # (subject, occasion)
 
     @classmethod
@@ -64,7 +66,7 @@ class Log:
         """One that nobody reads."""
         return cls(np.empty(subjects), np.empty(subjects))
 
-    def write(self, span: slice, intakes: Intakes, drawn: Drawn) -> None:
+    def write(self, span: slice, plan: Plan, intakes: Intakes, drawn: Drawn) -> None:
         """Write down what some of the subjects took."""
         self.total[span], self.count[span] = intakes.total, intakes.count
         doses = len(intakes.time)
@@ -72,12 +74,9 @@ class Log:
             self.taken[span, :doses] = intakes.taken
         if self.at is not None:
             self.at[span, :doses] = np.where(intakes.taken, intakes.time + intakes.shift, np.nan)
-        if self.meal is not None and intakes.meal is not None:
-            self.meal[span, :doses] = np.where(intakes.taken, intakes.meal, -1)
-        for name, kappa in drawn.kappas().items():
-            room = self.kappas.get(name, kappa)
-            count = min(kappa.shape[1], room.shape[1])
-            room[span, :count] = kappa[:, :count]
+        if self.meal is not None:
+            self.meal[span, :doses] = np.where(intakes.taken, plan.meal_codes(intakes.meal), -1)
+        drawn.write_kappas(self.kappas, span)
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,18 @@ class Arm:
         return sorted(self.plan.may_infuse())
 
     @cached_property
+    def system(self) -> System:
+        """The body of each subject, where it stays as it is."""
+        whole = draw(
+            self.compiled.model, self.streams, self.people.number,
+            wanted=self.wanted, counts={}, course=self.course,
+        )  # fmt: skip
+        return system_of(
+            self.compiled, self.people.covariates, self.infused,
+            count=len(self.people.number), effects=whole.effects(),
+        )  # fmt: skip
+
+    @cached_property
     def breaks(self) -> np.ndarray:
         """When the body changes, because an occasion ends that changes it. [h]"""
         compiled, calendar = self.compiled, self.plan.calendar
@@ -130,18 +141,19 @@ class Arm:
         if "visit" in kinds:
             found.append(calendar.visits[1:])
         if "dose" in kinds:
-            found.append(self.plan.regimen.doses()[0][1:])
+            found.append(self.plan.doses[0][1:])
         every = np.unique(np.concatenate(found))
         return every[(every > 0.0) & (every <= last)]
 
-    def drawn(self, number: np.ndarray, until: float = 0.0) -> Drawn:
-        """Random effects of some subjects, and of their occasions until a time."""
-        calendar, time = self.plan.calendar, self.plan.regimen.doses()[0]
-        until = max(until, float(self.times[-1]), float(time[-1]))
-        counts = calendar.counts(len(time), until)
-        return draw(
-            self.compiled.model, self.streams, number, wanted=self.wanted, counts=counts, course=self.course
-        )
+    def taking(self, span: slice) -> tuple[Taking | None, Drawn]:
+        """What some subjects make of their doses, and the random effects of them and of their occasions."""
+        number, habit = self.people.number[span], self.plan.regimen.adherence
+        time = self.plan.doses[0]
+        taking = habit.draw(self.streams, number, time) if habit is not None else None
+        late = 0.0 if taking is None else float(taking.shift.max(initial=0.0))
+        counts = self.plan.calendar.counts(len(time), max(float(self.times[-1]), float(time[-1]) + late))
+        model, wanted = self.compiled.model, self.wanted
+        return taking, draw(model, self.streams, number, wanted=wanted, counts=counts, course=self.course)
 
 
 def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tuple[np.ndarray, Ended | None]:
@@ -152,18 +164,16 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
     part = Ended(*(each[0] for each in ended))
     scattered = exact and not len(arm.breaks) and even_step(arm.times) > 0.0
     solve = _scattered if scattered else _recorded if exact else _stepped
+    if scattered:
+        _ = arm.system  # once, and not by several threads
     width = min(ROWS, max(1, -(-subjects // threads)))
 
     def work(task: tuple[int, int]) -> None:
         span = slice(task[1], min(task[1] + width, subjects))
         people = arm.people[span]
-        taking = None
-        if arm.plan.regimen.adherence is not None:
-            taking = arm.plan.regimen.adherence.draw(arm.streams, people.number, arm.plan.regimen.doses()[0])
-        late = 0.0 if taking is None else float(taking.shift.max(initial=0.0))
-        drawn = arm.drawn(people.number, float(arm.plan.regimen.doses()[0][-1]) + late)
+        taking, drawn = arm.taking(span)
         intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
-        log.write(span, intakes, drawn)
+        log.write(span, arm.plan, intakes, drawn)
         solve(_Part(arm, span, people, drawn, intakes), levels, Ended(*(each[span] for each in part)))
 
     in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
@@ -191,7 +201,7 @@ class _Part:
         arm, breaks = self.arm, self.arm.breaks
         count = len(breaks) + 1
         middle = np.concatenate([[0.0], breaks])
-        calendar, time = arm.plan.calendar, arm.plan.regimen.doses()[0]
+        calendar, time = arm.plan.calendar, arm.plan.doses[0]
 
         def of_stretches(every: str, drawn: np.ndarray) -> np.ndarray:
             if every == "dose":
@@ -246,28 +256,25 @@ class _Part:
 
 def _scattered(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     """Linear, the body stays as it is, the grid is even."""
-    arm, intakes = part.arm, part.intakes
+    arm, intakes, system, span = part.arm, part.intakes, part.arm.system, part.span
     states, count = len(arm.compiled.states), len(part.people.number)
-    system = system_of(
-        arm.compiled, part.people.covariates, arm.infused, count=count, effects=part.drawn.effects()
-    )
-    ended.status[:] = part.status(system.solvable)
+    ended.status[:] = part.status(system.solvable[span])
     inflow = np.full(system.initial.shape[1], -1)
     inflow[arm.infused] = states + np.arange(len(arm.infused))
     arrivals = Arrivals(
-        intakes.time, np.ascontiguousarray(intakes.shift + intakes.lag), np.ascontiguousarray(intakes.amount),
+        intakes.time, intakes.delay, np.ascontiguousarray(intakes.amount),
         intakes.duration, intakes.target, inflow, states, bool(system.initial.any()),
     )  # fmt: skip
     able, solved = ended.status == Status.OK, np.empty(count, dtype=bool)
     size = (0,) * system.initial.shape[1]
     room = blank_entered(len(intakes.time), len(size))
     grid = Grid(arm.times, even_step(arm.times))
-    walk_scattered(part.span.start, able, system, arrivals, grid, room, levels, solved, size)
+    walk_scattered(span.start, able, system, arrivals, grid, room, levels, solved, size)
     with np.errstate(all="ignore"):
-        held = intakes.amount.sum(axis=1) + system.initial.sum(axis=1)
-        limit = np.abs(system.weights).sum(axis=2).max(axis=0) * held
+        held = intakes.amount.sum(axis=1) + system.initial[span].sum(axis=1)
+        limit = np.abs(system.weights[:, span]).sum(axis=2).max(axis=0) * held
     for row in np.flatnonzero(solved & ~np.isfinite(limit)):
-        solved[row] = np.isfinite(levels[:, part.span.start + row]).all()
+        solved[row] = np.isfinite(levels[:, span.start + row]).all()
     ended.status[able & ~solved] = Status.NOT_FINITE
 
 

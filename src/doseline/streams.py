@@ -87,7 +87,7 @@ class Streams:
         key = self._key(effect, attempt)
         if self.sobol:
             _check_points(number)
-            room = np.empty(sobol.SIZE, np.uint64), np.empty((2, sobol.BITS), np.uint64)
+            room = np.empty((sobol.LEVELS, sobol.SIZE), np.uint64), np.empty((2, philox.BLOCK), np.uint64)
             sobol.fill_sobol(key, number, occasion, out.reshape(len(number), len(occasion)), *room)
         else:
             philox.fill_uniform(key, number, occasion, out, np.empty((2, philox.BLOCK), np.uint64))
@@ -128,7 +128,8 @@ def correlated(
     for row, name in zip(z, known, strict=True):
         streams._fill(name, whose, when, attempt, row)
         _to_normal(row)
-    quantile.correlate(z, lower, z, np.empty((quantile.ROWS, quantile.BLOCK)))
+    if len(known) > 1 or lower[0, 0] != 1.0:
+        quantile.correlate(z, lower, z, np.empty((quantile.ROWS, quantile.BLOCK)))
     shape = (len(whose),) if occasion is None else (len(whose), len(when))
     return {name: row.reshape(shape) for name, row in zip(known, z, strict=True)}
 

@@ -10,10 +10,11 @@ import numpy as np
 from doseline.compile import Compiled
 from doseline.dosing.records import per_record
 from doseline.errors import Status
-from doseline.events import Events, Sets
+from doseline.events import Events
 from doseline.kernels.agenda import ENTRY, TABLE, list_doses
 from doseline.kernels.program import Grid
 from doseline.kernels.walk import SOLVED, UNBOUNDED, UNFIT, UNSETTLED, Systems, blank_work, walk_records
+from doseline.record_sets import Sets
 from doseline.solve import BLOCKS_A_THREAD, in_threads, system_of
 from doseline.times import even_step
 

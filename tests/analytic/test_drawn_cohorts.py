@@ -196,7 +196,7 @@ def test_a_grid():
 
 def test_sobol_points_fill_space_evenly():
     """Truth: the mean of 4096 points of a Sobol sequence errs by about 1/4096, that of random ones by 0.3/64. The bound
-    lies between: a random sequence passes it in 1 of 6 seeds for one covariate, in 1 of 40 for both."""
+    lies between: a random sequence passes it in 1 of 6 seeds for one covariate, in 1 of 33 for both."""
     people = cohort(4096, seed=SEED, draws="sobol", WT="uniform(0 kg, 1 kg)", AGE="uniform(0 year, 1 year)")
     assert people.sobol
     for values in people.covariates.values():

@@ -4,6 +4,7 @@ Truth: values and units by hand; 110 lb are 49.8951607 kg by definition of the p
 """
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ import pytest
 import xarray as xr
 
 from doseline.errors import InputError, UnitError
+from doseline.model.read import load_model
 from doseline.population.cohort import Cohort, cohort
-from doseline.simulation import simulate
+from doseline.request import covariate_values
+from doseline.simulation import replay, simulate
 from doseline.units import registry
 
 NAN, INF = float("nan"), float("inf")
@@ -298,3 +301,44 @@ def test_a_cohort_travels_between_processes():
     assert again.rejected == people.rejected
     for name, values in people.covariates.items():
         np.testing.assert_array_equal(again.covariates[name], values)
+
+
+def test_words_come_out_as_they_went_in():
+    """Truth: the cohort itself, and a replay that is identical, from a file too."""
+    people = cohort(
+        6, seed=7, SEX="F: 0.5, M: 0.5", SITE=list("abcabc"), WT="normal(70 kg, 10 kg) within 50..100"
+    )
+    levels = simulate("isotretinoin", "40 mg once fed", people, times="6 h for 12 h")
+    for name in ("SEX", "SITE"):
+        assert levels[name].dims == ("subject",)
+        assert levels[name].values.tolist() == people.covariates[name].tolist()
+    assert replay(levels).identical(levels)
+    as_objects = levels.assign_coords(
+        SEX=("subject", levels["SEX"].values.astype(object), levels["SEX"].attrs)
+    )
+    assert replay(as_objects)["SEX"].values.tolist() == people.covariates["SEX"].tolist()
+
+
+def test_words_that_the_model_computes_with():
+    """Truth: the codes of the model."""
+    sex = SimpleNamespace(label="sex", unit="1", codes={"F": 0, "M": 1.0})
+    model = SimpleNamespace(name="m", covariates={"SEX": sex})
+    assert covariate_values(cohort(SEX=["M", "F", "M"]), model, "SEX").tolist() == [1.0, 0.0, 1.0]
+    assert covariate_values(cohort(SEX=[1, 0]), model, "SEX").tolist() == [1.0, 0.0]
+    with pytest.raises(InputError) as caught:
+        covariate_values(cohort(SEX=["M", "male"]), model, "SEX")
+    assert str(caught.value) == "cohort SEX: found 'male'\n  m has codes for: F, M"
+
+
+def test_words_for_which_the_model_has_no_codes():
+    model = load_model("phenobarbital-neonates")
+    with pytest.raises(InputError) as caught:
+        simulate(model, "20 mg once", cohort(WGT=[1.2, 1.4], APGR=["low", "high"]), times="6 h for 12 h")
+    assert str(caught.value) == (
+        "cohort APGR: found 'high'\n  phenobarbital-neonates computes with APGR (Apgar score after five minutes) and "
+        "has no codes for words: give numbers, or add [covariates.APGR] codes = { high = ... } to the model"
+    )
+
+
+def test_no_rules_reject_nobody():
+    assert cohort(WT=[50, 60], include=[]).rejected is None

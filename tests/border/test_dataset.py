@@ -12,7 +12,7 @@ import xarray as xr
 
 import doseline as dl
 from doseline import plot
-from doseline.dataset import COORDINATES, DIMENSIONS, SCHEMA, STEPPED, VARIABLES
+from doseline.dataset import COORDINATES, DIMENSIONS, HABITUAL, SCHEMA, STEPPED, VARIABLES
 from doseline.errors import InputError
 
 ISO = "isotretinoin"
@@ -90,8 +90,8 @@ def test_every_variable_and_coordinate_has_a_unit(swept):
     assert units == {
         "plasma": "ng/mL",
         "oxo": "ng/mL",
-        **{name: row.units for name, row in VARIABLES.items() if name not in STEPPED},
-        **{name: row.units for name, row in COORDINATES.items()},
+        **{name: row.units for name, row in VARIABLES.items() if name not in (*STEPPED, *HABITUAL)},
+        **{name: row.units for name, row in COORDINATES.items() if name != "replicate"},
         "WT": "kg",
         "AGE": "year",
     }

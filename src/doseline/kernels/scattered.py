@@ -81,13 +81,25 @@ def put_in(count, entry, entered):
     return count + 1
 
 
+@kernel(inline="always")
+def cell_of(grid, guess, time, late, rounded):
+    """The first point that is not before ``time + late``, from a guess that is off by a few.
+
+    A point at the very time of an input belongs to what follows it, as in `points_before`.
+    """
+    points = grid.time.shape[0]
+    before = -SAME * (time + late) - rounded
+    k = np.int64(min(max(guess, 0.0), float(points)))
+    while k > 0 and (grid.time[k - 1] - time) - late >= before:
+        k -= 1
+    while k < points and (grid.time[k] - time) - late < before:
+        k += 1
+    return k
+
+
 @kernel
 def list_entered(row, arrivals, grid, entered):
-    """Write one subject's inputs in order; returns how many come before the end of the grid.
-
-    A point at the very time of an input belongs to what follows it, as in `points_before`; here the grid is even, so
-    that a guess is off by a point at most.
-    """
+    """Write one subject's inputs in order of grid points; returns how many come before the end of the grid."""
     count, points = np.int64(0), grid.time.shape[0]
     delays, amounts = arrivals.delay.shape[1] > 1, arrivals.amount.shape[1] > 1
     durations, targets = arrivals.duration.shape[1] > 1, arrivals.target.shape[1] > 1
@@ -104,12 +116,7 @@ def list_entered(row, arrivals, grid, entered):
         # one call in a loop, for numba compiles a function anew for each literal it is called with
         for end in range(0 if amount == 0.0 else 2 if duration > 0.0 else 1):
             late = delay + end * duration
-            before = -SAME * (time + late) - rounded
-            k = np.int64(min(max((time + late - first) * per_step, 0.0), float(points)))
-            while k > 0 and (grid.time[k - 1] - time) - late >= before:
-                k -= 1
-            while k < points and (grid.time[k] - time) - late < before:
-                k += 1
+            k = cell_of(grid, (time + late - first) * per_step, time, late, rounded)
             if k < points:
                 ahead = max((grid.time[k] - time) - late, 0.0)
                 place = arrivals.inflow[target] if duration > 0.0 else target
@@ -299,7 +306,8 @@ def run_cells(line, count, entered, arrivals, powers, tables, state, out, size):
 def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, size):
     """Levels of a block of subjects into ``out`` (output, subject, time), where the first of them is ``begin``.
 
-    Everything else has the rows of the block; ``entered`` comes from `blank_entered`, and no two threads may share it.
+    ``system`` is of all subjects; ``able``, ``arrivals`` and ``solved`` are the block's. ``entered`` comes from
+    `blank_entered`, and no two threads may share it.
     """
     n = len(size)
     state, scratch = np.empty((2, n)), np.empty((4, n * n))
@@ -315,11 +323,11 @@ def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, si
                 after = entered.cell[d + 1] if d + 1 < count else points
                 widest = max(widest, after - entered.cell[d])
             widest = min(widest, COLUMNS)
-            far = fill_vectors(row, count, system, grid, entered, size)
-            fill_far(row, count, far, system, grid, entered, step, moved, scratch, size)
+            far = fill_vectors(begin + row, count, system, grid, entered, size)
+            fill_far(begin + row, count, far, system, grid, entered, step, moved, scratch, size)
             powers = room_powers[: widest + 1]
             tables = np.empty((out.shape[0], n, widest))
-            fill_powers(row, widest, system, step, powers, tables, size)
+            fill_powers(begin + row, widest, system, step, powers, tables, size)
             run_cells(begin + row, count, entered, arrivals, powers, tables, state, out, size)
             for i in range(n):
                 solved[row] = solved[row] and math.isfinite(state[0, i])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, Strict
@@ -48,6 +49,7 @@ def fraction(cv: str) -> float:
     return float(cv.removesuffix("%")) / 100.0
 
 
+@lru_cache(maxsize=1024)
 def log_deviation(cv: float) -> float:
     """Standard deviation of the logarithm of a log-normal quantity, from its coefficient of variation.
 

@@ -31,7 +31,7 @@ RESERVED = (
         "interval",
     ),
     *("status", "method", "stiff_since", "steps", "total_dose", "doses_taken", "dose_time", "course_end"),
-    *("dose_taken", "dose_taken_at", "dose_meal", "taken", "meal_taken"),
+    *("doses_planned", "dose_taken", "dose_taken_at", "dose_meal", "taken", "meal_taken"),
 )
 """Names that results use for themselves."""
 

@@ -102,7 +102,7 @@ class Cohort:
 
     def is_words(self, name: str) -> bool:
         """Whether a covariate has words and not numbers."""
-        return self.covariates[name].dtype.kind == "U"
+        return self.covariates[name].dtype.kind in "UOT"  # files give texts back as objects
 
     def values(self, name: str, unit: str) -> np.ndarray:
         """Values of a covariate of numbers in ``unit``, shape (subject,)."""
@@ -201,16 +201,15 @@ def cohort(
         return plan.sample(streams if plan.draws else None, number, rows, attempt)
 
     rejected = None
-    if include is None:
+    rules = None if include is None else Rules(include, plan.order, plan.words())
+    if rules is None or not rules.given:
         values = sample(np.arange(size), 0)
+    elif count is not None and plan.draws:
+        values, rejected = draw_until_kept(sample, size, rules)
     else:
-        rules = Rules(include, plan.order, plan.words())
-        if count is not None and plan.draws:
-            values, rejected = draw_until_kept(sample, size, rules)
-        else:
-            everyone = sample(np.arange(size), 0)
-            good, rejected = leave_out(everyone, size, rules)
-            ids, values = ids[good], {name: each[good] for name, each in everyone.items()}
+        everyone = sample(np.arange(size), 0)
+        good, rejected = leave_out(everyone, size, rules)
+        ids, values = ids[good], {name: each[good] for name, each in everyone.items()}
     units = {name: plan.unit(name) for name in plan.order}
     return Cohort(ids, values, units, seed=seed, sobol=draws == "sobol", rejected=rejected)
 
@@ -225,12 +224,12 @@ def _plan(given: Mapping[str, Any], bootstrap: Any, body: Any, correlations: Any
         columns = read_columns(bootstrap, place="cohort bootstrap")
         columns.pop("ID", None)
         table = {name: read_covariate(name, value) for name, value in columns.items()}
-        rows = _agreed({name: values.size for name, (values, _) in table.items()}, place="cohort bootstrap")
-        if rows is None:
+        rows = _agreed(_lengths(table), place="cohort bootstrap")
+        if not table:
             raise InputError(
                 "there are no columns", place="cohort bootstrap", advice="give at least one covariate"
             )
-        table = {name: _wide(each, rows) for name, each in table.items()}
+        table = {name: _wide(each, rows or 1) for name, each in table.items()}
         refuse_twice(given, table)
     if body is not None:
         body = read_body(body)
@@ -253,7 +252,7 @@ def _wide(given: Given, size: int) -> Given:
 
 def _count(plan: Plan, count: int | None, subject: Any) -> int:
     """Number of subjects that everything agrees on."""
-    lengths = {name: values.size for name, (values, _) in plan.given.items() if values.ndim == 1}
+    lengths = _lengths(plan.given)
     if subject is not None:
         lengths["subject"] = len(read_subjects(subject))
     found = _agreed({"cohort": count, **lengths} if count is not None else lengths, place="cohort")
@@ -270,6 +269,11 @@ def _count(plan: Plan, count: int | None, subject: Any) -> int:
             "no covariates", place="cohort", advice="give at least one, such as cohort(WT=[50, 70])"
         )
     return 1
+
+
+def _lengths(given: Mapping[str, Given]) -> dict[str, int]:
+    """Lengths of those that have one value a subject."""
+    return {name: values.size for name, (values, _) in given.items() if values.ndim}
 
 
 def _agreed(lengths: Mapping[str, int], *, place: str) -> int | None:

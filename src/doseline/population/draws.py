@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -125,9 +125,23 @@ def read_draws(
     )
 
 
+def record_draws(model: Model, asked: Mapping[str, Any], adherence: Any) -> Draws:
+    """The same for an event table, which says itself what was taken, and when visits were."""
+    for name, given, advice in (
+        ("adherence", adherence, "an event table says what was taken: leave adherence out"),
+        ("visits", asked["visits"], "an event table says it itself: number the visits in a column OCC"),
+    ):
+        if given is not None:
+            raise InputError(f"found {given!r:.60}", place=name, advice=advice)
+    by_table = dict(asked, visits=[0.0, 1.0])  # more than one: the column OCC has them
+    return replace(
+        read_draws(model, by_table, cohort_seed=None, sobol=False, end=0.0, others=False), visits=(0.0,)
+    )
+
+
 def _refuse_without_seed(asked: Mapping[str, Any], *, others: bool) -> None:
     """What asks for random numbers needs a seed."""
-    wants = [name for name in ("replicates", "uncertainty", "visits") if asked[name] is not None]
+    wants = [name for name in ("replicates", "uncertainty") if asked[name] is not None]
     wants += ["effects"] if asked["effects"] is not None and len(asked["effects"]) else []
     wants += ["observed"] if asked["observed"] else []
     wants += ["adherence"] if others else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,15 @@ ATTEMPTS = 1000
 PLACE = "cohort include"
 
 Values = dict[str, np.ndarray]
+
+_ADVICE = (
+    (
+        re.compile(r"\b(and|or|not)\b"),
+        "give one comparison a rule, and the rules in a list: all of them have to hold",
+    ),
+    (re.compile(r"[\"']"), "write words without quotes, such as 'SEX == F'"),
+)
+"""What people bring along from Python."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,9 @@ class Rules:
         self._rules = {text: self._read(text, known) for text in self.given}
 
     def _read(self, text: str, known: Collection[str]) -> Expression:
+        for foreign, advice in _ADVICE:
+            if foreign.search(text):
+                raise InputError(f"found '{text}'", place=PLACE, advice=advice)
         rule = parse(text, PLACE)
         tree = rule.tree
         if not isinstance(tree, Apply) or RULES[tree.rule].kind != "comparison":

@@ -1,7 +1,11 @@
 """Observations: levels with the residual error of the model file, and what is below the limit of quantification."""
 
+from typing import Any
+
 import numpy as np
 
+from doseline.dataset import More
+from doseline.model.entries import Output
 from doseline.model.residual import Residual
 from doseline.streams import Streams
 
@@ -43,6 +47,17 @@ def with_error(residual: Residual, levels: np.ndarray, error: np.ndarray) -> np.
     return levels + spread * error
 
 
-def below(residual: Residual, observations: np.ndarray) -> np.ndarray:
-    """Which observations are below the limit of quantification; none where there is no limit."""
-    return observations < (-np.inf if residual.lloq is None else residual.lloq)
+def observed_variables(
+    name: str, output: Output, residual: Residual, observations: np.ndarray, dims: tuple[str, ...]
+) -> dict[str, More]:
+    """What a Dataset says of observations, which become NaN below the limit of quantification."""
+    told: dict[str, Any] = {"units": output.unit, "long_name": f"{output.label}, observed"}
+    if residual.lloq is None:
+        return {f"{name}_observed": More(dims, observations, told)}
+    hidden = observations < residual.lloq
+    observations[hidden] = np.nan
+    label = f"is {name}_observed below the limit of quantification?"
+    return {
+        f"{name}_observed": More(dims, observations, told | {"lloq": residual.lloq}),
+        f"{name}_blq": More(dims, hidden, {"units": "1", "long_name": label}),
+    }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,10 +17,26 @@ ETA, KAPPA = "eta", "kappa"
 COUNTED = ("dose", "day", "visit")
 """Occasions that are numbered from 0 within a course; the course itself is one by its name."""
 
+INSTEAD = ("uniform", "discrete")
+"""Distributions that take the place of the typical value."""
+
 Shape = Callable[[np.ndarray], np.ndarray]
 """From what subjects have, (subject,), to the shape that is wanted."""
 ByOccasion = Callable[[str, np.ndarray], np.ndarray]
 """The same from (subject, occasion), for a kind of occasion."""
+
+
+Change = Callable[[float | np.ndarray], np.ndarray]
+
+
+class Effects(NamedTuple):
+    """What makes individual values of typical ones, for each parameter that has random effects."""
+
+    instead: Mapping[str, Change]  # of the typical value: uniform and discrete ones
+    upon: Mapping[str, Change]  # what covariates make of it
+
+
+NO_EFFECTS = Effects({}, {})
 
 
 @dataclass(frozen=True)
@@ -38,17 +55,20 @@ class Drawn:
         shape: Shape = lambda drawn: drawn,
         by_occasion: ByOccasion | None = None,
         seen: dict[str, np.ndarray] | None = None,
-    ) -> dict[str, Callable[[float | np.ndarray], np.ndarray]]:
-        """What makes individual values of typical ones, for each parameter.
+    ) -> Effects:
+        """What makes individual values of typical ones.
 
         Without ``by_occasion`` counted occasions are left out. ``seen`` collects the etas, in the parameter's unit
         where the effect is normal.
         """
-        steps: dict[str, list[Callable[[float | np.ndarray], np.ndarray]]] = {}
+        instead, steps = dict[str, Change](), dict[str, list[Change]]()
         for name, drawn in self.subjects.items():
-            steps.setdefault(name, []).append(
-                partial(self._apply, name, "subjects", shape(drawn), seen, f"{ETA}_{name}")
-            )
+            effect = self.model.variability[name]
+            if effect.distribution in INSTEAD:
+                instead[name] = partial(self._replace, effect, name, shape(drawn))
+            else:
+                label = f"{ETA}_{name}"
+                steps[name] = [partial(self._apply, name, "subjects", shape(drawn), seen, label)]
         for name, drawn in self.occasions.items():
             every = self.model.occasions[name].every
             if every == "course":
@@ -57,18 +77,26 @@ class Drawn:
                 continue
             else:
                 drawn = by_occasion(every, drawn)
-            steps.setdefault(name, []).append(
-                partial(self._apply, name, "occasions", drawn, seen, f"{KAPPA}_{name}")
-            )
-        return {name: _chain(each) for name, each in steps.items()}
+            label = f"{KAPPA}_{name}"
+            steps.setdefault(name, []).append(partial(self._apply, name, "occasions", drawn, seen, label))
+        return Effects(instead, {name: _chain(each) for name, each in steps.items()})
 
-    def kappas(self) -> dict[str, np.ndarray]:
-        """What differs between counted occasions (subject, occasion), as etas of the typical value of the file."""
-        found = {}
-        for name, drawn in self.occasions.items():
-            if self.model.occasions[name].every != "course":
-                found[name] = self.model.spread_of(name, between="occasions") * drawn
-        return found
+    def write_kappas(self, rooms: Mapping[str, np.ndarray], span: slice) -> None:
+        """Write what differs between counted occasions, as etas of the typical value of the file, into rows of rooms.
+
+        Rooms are (subject, occasion), and hold fewer occasions or more.
+        """
+        for name, room in rooms.items():
+            drawn = self.occasions[name]
+            count = min(drawn.shape[1], room.shape[1])
+            sd = self.model.spread_of(name, between="occasions")
+            np.multiply(drawn[:, :count], sd, out=room[span, :count])
+
+    def _replace(
+        self, effect: Effect, name: str, drawn: np.ndarray, typical: float | np.ndarray
+    ) -> np.ndarray:
+        """Values in coherent units that take the place of the typical one."""
+        return self.model.parameters[name].to_coherent * instead_of(effect, drawn)
 
     def _apply(
         self,
@@ -82,8 +110,6 @@ class Drawn:
         """Values of a parameter in coherent units, from typical ones."""
         effect: Effect = (self.model.variability if between == "subjects" else self.model.occasions)[name]
         scale = self.model.parameters[name].to_coherent
-        if effect.distribution in ("uniform", "discrete"):
-            return scale * instead(effect, drawn)
         own = effect.distribution == "normal" and effect.cv is not None
         sd = self.model.spread_of(name, between=between, typical=typical / scale if own else None)  # type: ignore[arg-type]
         eta = sd * drawn
@@ -93,8 +119,8 @@ class Drawn:
 
 
 def _chain(
-    steps: list[Callable[[float | np.ndarray], np.ndarray]],
-) -> Callable[[float | np.ndarray], np.ndarray]:
+    steps: list[Change],
+) -> Change:
     """One after the other."""
     if len(steps) == 1:
         return steps[0]
@@ -116,7 +142,8 @@ def individual(
     of ``typical``.
     """
     if effect.distribution == "log-normal":
-        return typical * np.exp(eta)
+        factor = np.exp(eta)
+        return np.multiply(typical, factor, out=factor if factor.ndim >= np.ndim(typical) else None)
     if effect.distribution == "normal":
         return typical + scale * eta
     if effect.distribution == "box-cox":
@@ -128,7 +155,7 @@ def individual(
     return low + (high - low) * share / (share + (1.0 - share) * np.exp(-eta))
 
 
-def instead(effect: Effect, uniform: np.ndarray) -> np.ndarray:
+def instead_of(effect: Effect, uniform: np.ndarray) -> np.ndarray:
     """Values of a distribution that replaces the typical value, in the parameter's unit, from uniform numbers."""
     if effect.distribution == "uniform":
         low, high = effect.low or 0.0, 1.0 if effect.high is None else effect.high
@@ -155,7 +182,7 @@ def draw(
     for names, factor in model.effect_blocks("subjects"):
         if not any(f"{ETA}_{name}" in chosen for name in names):
             continue
-        if model.variability[names[0]].distribution in ("uniform", "discrete"):
+        if model.variability[names[0]].distribution in INSTEAD:
             subjects[names[0]] = streams.uniform(f"{ETA} {names[0]}", number)
             continue
         found = correlated(streams, [f"{ETA} {name}" for name in names], factor, number)
@@ -219,3 +246,20 @@ def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
             )
         wanted |= meant
     return tuple(name for name in known if name in wanted)
+
+
+def course_name(regimen: str, formulation: str | None, meal: str | None) -> str:
+    """What tells one course of a subject from another: all that differs between arms."""
+    return "\n".join((regimen, formulation or "", meal or ""))
+
+
+def effect_attrs(model: Model, label: str) -> dict[str, str]:
+    """Unit and meaning of what a Dataset says of a random effect, such as eta_CL, or of an individual parameter."""
+    kind, _, name = label.partition("_")
+    if label in model.parameters:
+        parameter = model.parameters[label]
+        return {"units": parameter.unit, "long_name": f"{parameter.label}, of the subject"}
+    effect = model.variability[name] if kind == ETA else model.occasions[name]
+    whose = "the subject" if kind == ETA else f"each {model.occasions[name].every}"
+    unit = model.parameters[name].unit if effect.distribution == "normal" else "1"
+    return {"units": unit, "long_name": f"random effect of {whose} on {name}"}

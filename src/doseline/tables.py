@@ -1,0 +1,193 @@
+"""Event tables solved: with random effects for each subject and occasion, once for each replicate."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from doseline.compile import Compiled, Values
+from doseline.dataset import More, combinations
+from doseline.dosing.records import per_record
+from doseline.ended import Ended
+from doseline.events import Events, events
+from doseline.origin import AskedRecords
+from doseline.population.draws import Draws
+from doseline.population.residual import observed_variables, seconds, with_error
+from doseline.population.variability import COUNTED, KAPPA, course_name, draw, effect_attrs
+from doseline.record_dataset import LEADING
+from doseline.record_sets import Sets, occasions_of, sets_of
+from doseline.streams import numbers_of
+from doseline.walk_events import solve_events
+
+
+@dataclass(frozen=True)
+class SolvedTable:
+    """One replicate of a table; levels and status are (arm, ...), where arms are formulations and meals."""
+
+    levels: np.ndarray
+    status: np.ndarray
+    ended: Ended | None
+    sets: Sets
+    plans: list[Events]
+    values: Values  # (system,) every name's value
+
+
+@dataclass(frozen=True)
+class Tables:
+    """An event table as it was asked for."""
+
+    asked: AskedRecords
+    times: np.ndarray | None
+
+    @property
+    def count(self) -> int:
+        """How many arms there are in all."""
+        return len(self.asked.draws.labels) * len(combinations(self.asked.axes))
+
+    def compiled(self, replicate: int) -> Compiled:
+        """The model, with the estimates of a replicate."""
+        return Compiled(self.asked.model, self.asked.draws.estimates(self.asked.model, replicate))
+
+    def typical(self) -> "Tables":
+        """The same for typical subjects."""
+        return replace(self, asked=replace(self.asked, draws=Draws()))
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """By which draws of the subjects are found."""
+        return numbers_of(self.asked.records.subject)
+
+    @cached_property
+    def occasions(self) -> dict[str, np.ndarray]:
+        """Numbers (record,) of the occasions that matter."""
+        model, wanted = self.asked.model, self.asked.draws.effects
+        kinds = {each.every for name, each in model.occasions.items() if f"{KAPPA}_{name}" in wanted}
+        return occasions_of(self.asked.records, [kind for kind in COUNTED if kind in kinds])
+
+    def sets(self, replicate: int, arm: tuple[str | None, str | None]) -> Sets:
+        """The systems of one arm, with what was drawn for them."""
+        compiled, draws = self.compiled(replicate), self.asked.draws
+        sets = sets_of(compiled, self.asked.records, self.occasions)
+        if not draws.effects:
+            return sets
+        drawn = draw(
+            self.asked.model,
+            draws.streams(replicate),
+            self.numbers,
+            wanted=draws.effects,
+            counts={kind: int(number.max()) + 1 for kind, number in self.occasions.items()},
+            course=course_name("", *arm),
+        )
+        return replace(sets, drawn=drawn)
+
+    def plan(self, replicate: int, arm: tuple[str | None, str | None], sets: Sets, *, strict: bool) -> Events:
+        """The table as the model takes it in one arm."""
+        formulation, meal = arm
+        return events(
+            self.compiled(replicate),
+            self.asked.records,
+            sets,
+            formulation=formulation,
+            meal=meal,
+            strict=strict,
+        )
+
+    def solve(self, replicate: int, *, threads: int) -> SolvedTable:
+        """One replicate. Arms share their systems unless a course is an occasion."""
+        arms, compiled = combinations(self.asked.axes), self.compiled(replicate)
+        by_course = any(
+            each.every == "course" and f"{KAPPA}_{name}" in self.asked.draws.effects
+            for name, each in self.asked.model.occasions.items()
+        )
+        strict = self.asked.on_failure == "raise"
+        levels, status, ended, plans = [], [], [], []
+        for some in [[arm] for arm in arms] if by_course else [arms]:
+            sets = self.sets(replicate, some[0])
+            own = [self.plan(replicate, arm, sets, strict=strict) for arm in some]
+            plans += own
+            if self.asked.solver.exact(self.asked.model):
+                found, how = solve_events(compiled, sets, own, self.times, threads=threads)
+            else:
+                from doseline.ode import solve_tables
+
+                found, end = solve_tables(compiled, sets, own, self.times, self.asked.solver, threads=threads)
+                how = end.status
+                ended.append(end)
+            levels.append(found)
+            status.append(how)
+        with np.errstate(all="ignore"):
+            values = compiled.parameters(sets.values, effects=sets.effects())
+        whole = Ended(*(joined(each) for each in zip(*ended, strict=True))) if ended else None
+        return SolvedTable(joined(levels), joined(status), whole, sets, plans, values)
+
+    def variables(self, solved: list[SolvedTable]) -> dict[str, More]:
+        """Etas, kappas, individual parameters: of each observation, or of each subject where times are a grid."""
+        model, records = self.asked.model, self.asked.records
+        if not self.asked.draws.effects and self.asked.draws.replicates is None:
+            return {}
+        gridded = self.times is not None
+        at = records.first[:-1] if gridded else np.flatnonzero(records.evid == 0)
+        dims = ("replicate", "subject" if gridded else "record")
+        found: dict[str, list[np.ndarray]] = {}
+        for replicate, each in zip(self.asked.draws.labels, solved, strict=True):
+            system, seen = each.sets.own[at], dict[str, np.ndarray]()
+            effects = each.sets.effects(system, seen, moving=not gridded)
+            with np.errstate(all="ignore"):
+                own = {name: np.asarray(value)[system] for name, value in each.sets.values.items()}
+                values = self.compiled(replicate).parameters(own, effects=effects)
+            for label, eta in seen.items():
+                found.setdefault(label, []).append(eta)
+            estimates = self.compiled(replicate).estimates
+            for name, parameter in model.parameters.items():
+                if name in effects.upon or name in effects.instead or name in {*model.individual, *estimates}:
+                    value = np.broadcast_to(values[name], at.shape) / parameter.to_coherent
+                    found.setdefault(name, []).append(value)
+        return {name: More(dims, np.stack(each), effect_attrs(model, name)) for name, each in found.items()}
+
+    def typical_levels(self, levels: np.ndarray) -> dict[str, More]:
+        """Levels (1, formulation, meal, output, ...) of typical subjects."""
+        return {
+            f"{name}_typical": More(
+                (*LEADING[1:], *self._last),
+                levels[0, :, :, position],
+                {"units": output.unit, "long_name": f"{output.label}, typical for the covariates"},
+            )
+            for position, (name, output) in enumerate(self.asked.model.outputs.items())
+        }
+
+    @property
+    def _last(self) -> tuple[str, ...]:
+        return ("record",) if self.times is None else ("subject", "time")
+
+    def observations(self, levels: np.ndarray) -> dict[str, More]:
+        """Observations of the outputs that have a residual error; NaN below the limit of quantification."""
+        found, records = dict[str, More](), self.asked.records
+        arms = list(product(self.asked.draws.labels, combinations(self.asked.axes)))
+        for position, (name, output) in enumerate(self.asked.model.outputs.items()):
+            residual = self.asked.model.residual.get(name)
+            if residual is None:
+                continue
+            seen = np.empty_like(levels[:, :, :, position])
+            rows, exact = seen.reshape(len(arms), *seen.shape[3:]), levels[:, :, :, position]
+            exact = exact.reshape(rows.shape)
+            for row, (replicate, arm) in enumerate(arms):
+                streams = replace(self.asked.draws.streams(replicate), sobol=False)
+                what = f"residual {name} of {course_name('', *arm)}"
+                if self.times is not None:
+                    error = streams.normal(what, self.numbers, occasion=seconds(self.times))
+                else:
+                    # subject and time of each observation as one number
+                    whose = per_record(self.numbers, records.first)[records.evid == 0]
+                    when = seconds(records.time[records.evid == 0]).astype(np.uint64)
+                    error = streams.normal(what, whose * np.uint64(2**32) + when)
+                rows[row] = with_error(residual, exact[row], error)
+            found |= observed_variables(name, output, residual, seen, (*LEADING, *self._last))
+        return found
+
+
+def joined(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Arrays one after another; not copied where there is only one."""
+    every = list(parts)
+    return every[0] if len(every) == 1 else np.concatenate(every)
