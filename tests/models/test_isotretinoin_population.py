@@ -77,7 +77,7 @@ def test_the_page_holds_the_cvs_of_the_simulator(smooth, key):
 
 
 def test_the_page_holds_tmax_and_half_life(smooth):
-    """The misses are told as they are. Their standard errors with 1,000 random adults, 4.8 points (a few late lags decide),
+    """The misses are told as they are. Standard errors with 1,000 random adults, 4.8 points (a few late lags decide),
     1.6 and 1.0, are half with 4,096: three of these, which chance exceeds once in 120, all together.
     """
     levels, found = smooth
