@@ -69,26 +69,28 @@ def smooth():
 
 @pytest.mark.parametrize("key", list(CVS), ids=" ".join)
 def test_the_page_holds_the_cvs_of_the_simulator(smooth, key):
-    """Closed forms against the simulator. CVs of 4,096 random adults would have standard errors of half of the 0.5 to 1.5
-    points of 1,000, so 0.75 points are three of these for the quiet CVs and one for Cmax fasted, where a random seed would
-    fail once in three. Sobol points do better in all that single effects decide; with this seed all are within 0.3.
+    """Closed forms against the simulator. CVs of 4,096 random adults would have standard errors of half of the 0.5 to
+    1.5 points of 1,000, so 0.75 points are three of these for the quiet CVs and one for Cmax fasted, where a random
+    seed would fail once in three. Sobol points do better in all that single effects decide; here all are within 0.5.
     """
     assert cvs(smooth[1])[key] == pytest.approx(number(rows("label")[f"CV of {' '.join(key)}"][1]), abs=0.75)
 
 
 def test_the_page_holds_tmax_and_half_life(smooth):
-    """The misses are told as they are. Tmax fed has a long tail: 4.8 points with 1,000 random subjects, so 2.4 here."""
+    """The misses are told as they are. Standard errors with 1,000 random adults, 4.8 points (a few late lags decide),
+    1.6 and 1.0, are half with 4,096: three of these, which chance exceeds once in 120, all together.
+    """
     levels, found = smooth
     page = rows("label")
     Tmax = found["Tmax"]
-    for meal, slack in (("fed", 2.4), ("fasted", 0.8)):
+    for meal, slack in (("fed", 7.2), ("fasted", 2.4)):
         seen = 100 * float(Tmax.sel(meal=meal).std() / Tmax.sel(meal=meal).mean())
         assert seen == pytest.approx(number(page[f"CV of Tmax {meal}"][1]), abs=slack)
     CL, V1, Q, V2 = (levels[name].values for name in ("CL", "V1", "Q", "V2"))
     total, product = CL / V1 + Q / V1 + Q / V2, CL / V1 * Q / V2
     half_life = np.log(2) * (total + np.sqrt(total**2 - 4 * product)) / (2 * product)
     seen = 100 * half_life.std() / half_life.mean()
-    assert seen == pytest.approx(number(page["CV of half-life fed"][1]), abs=0.5)
+    assert seen == pytest.approx(number(page["CV of half-life fed"][1]), abs=1.5)
 
 
 def test_the_steady_state_of_the_page():
