@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from doseline.errors import InputError
+from doseline.figures import unit_in
 from doseline.units import QUANTITY, STANDARD_UNITS, parse_unit, read_quantity, registry
 
 
@@ -113,7 +114,7 @@ def _own_unit(value: Any, place: str) -> str | None:
     if hasattr(value, "units") and hasattr(value, "magnitude"):
         return parse_unit(str(value.units), place=place)
     if isinstance(value, str):
-        return parse_unit(value.strip().lstrip("+-0123456789.eE").strip() or "1", place=place)
+        return parse_unit(unit_in(value) or "1", place=place)
     return None
 
 
