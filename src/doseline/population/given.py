@@ -12,6 +12,8 @@ from doseline.errors import InputError
 from doseline.figures import unit_in
 from doseline.units import QUANTITY, STANDARD_UNITS, parse_unit, read_quantity, registry
 
+BY_NAME = "give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"
+
 
 class Given(NamedTuple):
     """One covariate, read: values (subject,) or (), numbers or words, and their unit.
@@ -118,14 +120,10 @@ def _own_unit(value: Any, place: str) -> str | None:
     return None
 
 
-def read_columns(people: Any, *, place: str) -> dict[str, Any]:
+def read_columns(people: Any, *, place: str, advice: str = BY_NAME) -> dict[str, Any]:
     """Columns of a data frame or mapping, by name."""
     if not hasattr(people, "items") and not hasattr(people, "columns"):
-        raise InputError(
-            f"found {people!r:.60}",
-            place=place,
-            advice="give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each",
-        )
+        raise InputError(f"found {people!r:.60}", place=place, advice=advice)
     # polars has columns and no keys
     columns = people if hasattr(people, "keys") else {name: people[name] for name in people.columns}
     return {str(name): column for name, column in dict(columns).items()}

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from doseline.errors import InputError, did_you_mean
+from doseline.model.entries import positive_kind
 from doseline.model.spec import Model
+from doseline.population.given import read_columns
 from doseline.streams import Streams, correlated
 
 Table = Mapping[str, tuple[float, ...]]
@@ -21,17 +23,12 @@ def read_table(given: Any, model: Model, *, replicates: int) -> dict[str, tuple[
     InputError : columns that are no parameters, values that are no numbers, fewer rows than replicates.
     """
     place = "uncertainty"
-    if not hasattr(given, "items") and not hasattr(given, "columns"):
-        raise InputError(
-            f"found {type(given).__name__}",
-            place=place,
-            advice="give a data frame, or a mapping of lists, with a column for each parameter",
-        )
+    advice = "give a data frame, or a mapping of lists, with a column for each parameter"
     table = {}
-    for name, column in dict(given).items():
+    for name, column in read_columns(given, place=place, advice=advice).items():
         if name not in model.parameters:
             raise InputError(
-                f"unknown parameter '{name}'", place=place, advice=did_you_mean(str(name), model.parameters)
+                f"unknown parameter '{name}'", place=place, advice=did_you_mean(name, model.parameters)
             )
         try:
             values = np.asarray(column, dtype=np.float64)
@@ -43,7 +40,11 @@ def read_table(given: Any, model: Model, *, replicates: int) -> dict[str, tuple[
                 place=place,
                 advice="give a number in each row",
             )
-        table[str(name)] = tuple(values.tolist())
+        kind = positive_kind(model.parameters[name].unit)
+        if kind and (values <= 0.0).any():
+            told = f"a draw of {name} is {values.min():g} {model.parameters[name].unit}"
+            raise InputError(told, place=place, advice=f"expected a {kind} above 0")
+        table[name] = tuple(values.tolist())
     if not table:
         raise InputError("there is no column", place=place, advice="give one for each uncertain parameter")
     if len({len(column) for column in table.values()}) > 1:
