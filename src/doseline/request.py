@@ -139,7 +139,7 @@ def covariate_values(people: Cohort, model: Model, name: str) -> np.ndarray:
     known = model.covariates[name]
     if not people.is_words(name):
         return people.values(name, known.unit)
-    codes: Mapping[str, float] = getattr(known, "codes", {})
+    codes = known.codes
     words, which = np.unique(people.covariates[name], return_inverse=True)
     for word in words.tolist():
         if word not in codes:

@@ -180,7 +180,8 @@ EDITS = {
     ),
     "no occasion": (
         {"occasions": {"CL": ("30 %",)}},
-        'example.edit(...) [occasions.CL]: found 1 of two\n  expected occasions={"F": ("20 %", "dose")}',
+        "example.edit(...) [occasions.CL]: found ('30 %',)\n"
+        '  expected occasions={"F": ("20 %", "dose")}, or a table of its keys',
     ),
     "no entries": (
         {"blocks": [["CL", "V"]]},

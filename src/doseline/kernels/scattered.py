@@ -51,7 +51,7 @@ class Entered(NamedTuple):
     place: np.ndarray  # (input,) state; -1: what is there at time zero
     factor: np.ndarray  # (input,) what enters: mg, or mg/h
     change: np.ndarray  # (input,) 0: a bolus; 1, -1: an infusion begins, ends
-    length: np.ndarray  # (input,) of an infusion that has come to its end, and enters as what is left of it [h]; else 0
+    length: np.ndarray  # (input,) of an infusion that is over, and enters as what is left of it [h]; else 0
     share: np.ndarray  # (input,)
     vector: np.ndarray  # (state, input) what is left of it at the grid point
     term: np.ndarray  # (TERMS, state)

@@ -8,6 +8,7 @@ import numpy as np
 from doseline.errors import InputError, did_you_mean
 from doseline.model.entries import Parameter, positive_kind
 from doseline.model.spec import Model
+from doseline.population.given import read_columns
 from doseline.streams import Streams, correlated
 
 Table = Mapping[str, tuple[float, ...]]
@@ -22,19 +23,14 @@ def read_table(given: Any, model: Model, *, replicates: int) -> dict[str, tuple[
     InputError : columns that are no parameters, values that are no numbers, fewer rows than replicates.
     """
     place = "uncertainty"
-    if not hasattr(given, "items") and not hasattr(given, "columns"):
-        raise InputError(
-            f"found {given!r:.60}",
-            place=place,
-            advice="give a data frame, or a mapping of lists, with a column for each parameter",
-        )
+    advice = "give a data frame, or a mapping of lists, with a column for each parameter"
     table = {}
-    for name, column in dict(given).items():
+    for name, column in read_columns(given, place=place, advice=advice).items():
         if name not in model.parameters:
             raise InputError(
-                f"unknown parameter '{name}'", place=place, advice=did_you_mean(str(name), model.parameters)
+                f"unknown parameter '{name}'", place=place, advice=did_you_mean(name, model.parameters)
             )
-        table[str(name)] = _numbers(column, model.parameters[name], place=f"{place} {name}")
+        table[name] = _numbers(column, model.parameters[name], place=f"{place} {name}")
     if not table:
         raise InputError("there is no column", place=place, advice="give one for each uncertain parameter")
     if len({len(column) for column in table.values()}) > 1:
