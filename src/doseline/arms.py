@@ -308,6 +308,8 @@ class Logs:
     def _courses(self) -> dict[str, More]:
         """Effects of whole courses (replicate, regimen, formulation, meal, subject)."""
         arms, found = self.arms, dict[str, list[np.ndarray]]()
+        if not any(effect.every == "course" for effect in arms.model.occasions.values()):
+            return {}
         for replicate, key in product(arms.draws.labels, arms.keys):
             drawn = arms.drawn(arms.arm(replicate, key))
             for name, each in drawn.occasions.items():

@@ -277,8 +277,8 @@ class _Reader(Figures):
         mass = found._mass(low, high)
         if not mass >= LEAST_MASS:
             raise self.wrong(
-                f"'within {text:.60}' leaves {mass:.2g} of '{found}'",
-                f"bounds have to leave a probability of at least {LEAST_MASS:g}",
+                f"'within {text:.60}' leaves {f'{mass:.2g}' if mass > 0.0 else 'nothing'} of '{found}'",
+                f"widen the bounds: they have to leave a probability of at least {LEAST_MASS:g}",
             )
         return Distribution(found.family, found.numbers, self.unit, low, high)
 

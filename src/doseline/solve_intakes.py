@@ -158,7 +158,9 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
     exact = arm.solver.exact(arm.compiled.model)
     ended = blank_ended(1, subjects, len(arm.compiled.states), "dop853" if exact else arm.solver.first)
     part = Ended(*(each[0] for each in ended))
-    scattered = exact and not len(arm.breaks) and even_step(arm.times) > 0.0
+    # a lone occasion, as on a grid within one day, has no break and may act in the body all the same
+    still = arm.compiled.acting.isdisjoint(arm.counted)
+    scattered = exact and still and even_step(arm.times) > 0.0
     solve = _scattered if scattered else _recorded if exact else _stepped
     if scattered:
         _ = arm.system  # once, and not by several threads

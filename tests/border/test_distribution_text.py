@@ -76,9 +76,11 @@ REFUSED = [
      "found 'normal(70, 14) within 40..120 within 5..6'\n  give one 'within'"),
     ("normal(70, 14) within 40..120 h", UnitError, "'40 h' is time\n  expected mass, in a unit such as kg"),
     ("normal(70, 1) within 90..91", InputError,
-     "'within 90..91' leaves 2.8e-89 of 'normal(70 kg, 1 kg)'\n  bounds have to leave a probability of at least 1e-12"),
+     "'within 90..91' leaves 2.8e-89 of 'normal(70 kg, 1 kg)'\n"
+     "  widen the bounds: they have to leave a probability of at least 1e-12"),
     ("uniform(1, 2) within 3..4", InputError,
-     "'within 3..4' leaves 0 of 'uniform(1 kg, 2 kg)'\n  bounds have to leave a probability of at least 1e-12"),
+     "'within 3..4' leaves nothing of 'uniform(1 kg, 2 kg)'\n"
+     "  widen the bounds: they have to leave a probability of at least 1e-12"),
     ("1: 0.5, 2: 0.5 within 3..4", InputError,
      "'within 3..4' leaves no value of '1 kg: 0.5, 2 kg: 0.5'\n  widen the bounds"),
     ("F: 0.5, M: 0.5 within 1..2", InputError,

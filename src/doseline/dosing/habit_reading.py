@@ -84,6 +84,13 @@ def read_fields(value: Any, known: Mapping[str, str], *, place: str) -> dict[str
 
 def read_halves(value: Any, *, place: str) -> Halves:
     """Read ``{"morning": 0.95, "evening": 0.8}``."""
+    for name in value:
+        if name in ("taken", "spells", "holidays", "late", "meals", "meals_by"):
+            raise InputError(
+                f"'{name}' is an argument of adherence",
+                place=place,
+                advice="write dl.adherence(taken=0.8, late=...) for several habits at once",
+            )
     given = read_fields(value, {"morning": "0.95", "evening": "0.8"}, place=place)
     return Halves(**{name: read_chance(each, place=f"{place} {name}") for name, each in given.items()})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from doseline.errors import ModelError, Problem, did_you_mean
-from doseline.model.complaints import at
+from doseline.model.complaints import at, found
 from doseline.model.entries import Entry
 from doseline.model.expression import Expression
 from doseline.model.read import LARGEST, read_model
@@ -142,6 +142,10 @@ class _Hand:
             value = {"value": value[0], "unit": value[1], "label": label}
         elif section in _SPREADS and not isinstance(value, (Mapping, Entry)):
             return self.spread(section, value, where)
+        elif section in _SPREADS and isinstance(value, (int, float, str, tuple, list)):
+            return self.complain(
+                where, f"found {found(value)}", f"expected {_EXAMPLES[section]}, or a table of its keys"
+            )
         elif section == "routes" and isinstance(value, str):
             value = {"into": value, "label": label}
         return self.plain(value, where)

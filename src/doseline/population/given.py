@@ -122,6 +122,12 @@ def _own_unit(value: Any, place: str) -> str | None:
 
 def read_columns(people: Any, *, place: str, advice: str = BY_NAME) -> dict[str, Any]:
     """Columns of a data frame or mapping, by name."""
+    if isinstance(people, float) and place == "cohort":
+        raise InputError(
+            f"found {people!r} subjects",
+            place=place,
+            advice="give a whole number, such as cohort(1000, seed=7, ...)",
+        )
     if not hasattr(people, "items") and not hasattr(people, "columns"):
         raise InputError(f"found {people!r:.60}", place=place, advice=advice)
     # polars has columns and no keys

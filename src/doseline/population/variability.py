@@ -238,16 +238,23 @@ def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
     for name in asked:
         meant = {name} if name in known else {each for each in known if each.partition("_")[2] == name}
         if not meant:
-            parameters = dict.fromkeys(each.partition("_")[2] for each in known)
-            raise InputError(
-                f"unknown effect '{name}'",
-                place="effects",
-                advice=did_you_mean(name, [*parameters, *known], f"{model.name} has")
-                if known
-                else f"{model.name} has no [variability] and no [occasions]",
-            )
+            raise _unknown(model, name, known)
         wanted |= meant
     return tuple(name for name in known if name in wanted)
+
+
+def _unknown(model: Model, name: str, known: tuple[str, ...]) -> InputError:
+    """What to say of a name that is no effect: a parameter may be known, and the same for everybody."""
+    there = [*dict.fromkeys(each.partition("_")[2] for each in known), *known]
+    prefix, _, rest = name.partition("_")
+    between = {ETA: " between subjects", KAPPA: " between occasions"}.get(prefix, "")
+    parameter = rest if between else name
+    if parameter in model.parameters:
+        problem, advice = f"{parameter} does not vary{between}", f"{model.name} has: {', '.join(there)}"
+    else:
+        problem, advice = f"unknown effect '{name}'", did_you_mean(name, there, f"{model.name} has")
+    none = f"{model.name} has no [variability] and no [occasions]"
+    return InputError(problem, place="effects", advice=advice if known else none)
 
 
 def course_name(regimen: str, formulation: str | None, meal: str | None) -> str:
