@@ -1,13 +1,12 @@
 """Which dimension of the Sobol sequence an effect has, by its name.
 
-Effects that have a dimension of one Sobol sequence fill space evenly together, since its dimensions are tuned to one
-another. A place in the list of a model's effects cannot decide which: moving an effect would draw others anew. So a fixed
+Effects that have dimensions of one Sobol sequence fill space evenly together, since these are tuned to one another. A
+place in the list of a model's effects cannot decide which it is: moving an effect would draw others anew. So a fixed
 table of names does. The usual effects and covariates of pharmacokinetics stand in it, the most usual first, because
-lower dimensions are better.
+lower dimensions are better. Names that are not here are scrambled each for itself, see `kernels/sobol.py`.
 
-A dimension is never given to another name, for two names of one dimension would go in step, and with another dimension
-an effect would be drawn anew. New names go to the end. Names that are not here are scrambled each for itself,
-see `kernels/sobol.py`.
+New names go to the end. No name moves, for it would be drawn anew, and none gives its dimension to another, since two
+effects of one dimension go in step.
 
 Source
 ------
@@ -91,8 +90,8 @@ DIMENSIONS: Mapping[str, tuple[int, tuple[int, ...]]] = {
     "eta HILL": (62, (1, 1, 3, 13, 25, 47, 39, 87, 257)),
 }
 # fmt: on
-r"""Name: inner coefficients of the primitive polynomial, as the binary digits of a number, and initial direction numbers,
-as many as its degree. The first dimension is the radical inverse and has none."""
+"""Name: inner coefficients of the primitive polynomial, as the binary digits of a number, and initial direction
+numbers, as many as its degree. The first dimension is the radical inverse and has none."""
 
 
 @functools.cache

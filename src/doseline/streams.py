@@ -32,8 +32,8 @@ class Streams:
     ----------
     seed : int        A whole number from 0 on, of any size.
     replicate : int   Which repetition of the whole simulation.
-    sobol : bool      Draws of subjects 1, 2, 3, ... are points of a Sobol sequence instead of independent, one dimension for
-                      each effect and occasion. Effects of `dimensions.DIMENSIONS` fill space evenly together.
+    sobol : bool      Draws of subjects 1, 2, 3, ... are points of Sobol sequences, one dimension for each effect and
+                      occasion, instead of independent. Effects that `dimensions.py` names share one sequence.
 
     >>> people = np.array([1, 2, 3], dtype=np.uint64)
     >>> Streams(7).normal("CL", people).round(3).tolist()
@@ -58,8 +58,8 @@ class Streams:
         ----------
         effect : str                            What is drawn; another name gives independent draws.
         number : uint64 (subject,)              Which subject, see `numbers_of`.
-        occasion : whole numbers (occasion,)    Each from 0 on, below 2**32. None is occasion 0 alone, except that Sobol
-                                                points by occasion have no dimension in common with other effects.
+        occasion : whole numbers (occasion,)    Each from 0 on, below 2**32. None is occasion 0 alone, unless the effect
+                                                has a dimension of a Sobol sequence that it shares.
         attempt : int                           Counts up where a draw was refused.
 
         Returns
@@ -92,7 +92,8 @@ class Streams:
             philox.fill_uniform(key, number, when, out, room)
             return
         _check_points(number)
-        if occasion is None and effect in DIMENSIONS:
+        # what is drawn again has no dimension: those refused together would come to lie together once more
+        if effect in DIMENSIONS and occasion is None and attempt == 0:
             table = np.empty((owen.BYTES, owen.SIZE), np.uint64)
             owen.fill_owen(key, columns_of(effect), number, out, table, room)
         else:

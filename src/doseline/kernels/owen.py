@@ -1,13 +1,13 @@
 r"""Points of one dimension of a Sobol sequence, scrambled as Owen does.
 
-Point i is :math:`C i`, with the bits of i and a generator matrix C of bits (Sobol 1967); i counts as it comes, in no Gray
-code. Then each digit is flipped or not by a random function of all digits before it (Owen 1995, "Randomly permuted
-(t,m,s)-nets and (t,s)-sequences"). Two points so agree in as many digits as before, every box of binary sides
-holds as many points, and each single point is uniform.
+The digits of point i are :math:`C i`, with the bits of i and a generator matrix C of bits (Sobol 1967); i counts as it
+comes, in no Gray code. Then each digit is flipped or not by a random function of all digits before it (Owen 1995,
+"Randomly permuted (t,m,s)-nets and (t,s)-sequences"). So two points agree in as many leading digits as before, points are
+spread over boxes of binary sides as evenly as before, and each single point is uniform.
 
-The flips that seven digits can meet are the nodes of a tree of seven levels, 127: one block of random bits holds them all,
-found from the digits above. Digits below the 32nd are random. Points whose first 28 digits are the same share them,
-as no two of the first 2**28 are.
+The flips that seven digits can meet are the 127 nodes of a tree: one block of 128 random bits holds them all, found from
+the digits above. Digits below the 32nd are random; points whose first 28 digits are the same share them, and of the
+first 2**28 points no two are.
 """
 
 import numpy as np
@@ -90,9 +90,7 @@ def fill_owen(key, column, number, out, table, room):
                 seven = flip_seven((point[i] >> rest) & digits, (w1 << HALF) | w0, (w3 << HALF) | w2)
                 scrambled[i] = (scrambled[i] << np.uint64(WIDE)) | seven
         for i in range(size):
-            w0, w1, w2, w3 = philox(
-                point[i] >> np.uint64(LAST), none, np.uint64(LEVELS), NESTED, k0, k1
-            )
+            w0, w1, w2, w3 = philox(point[i] >> np.uint64(LAST), none, np.uint64(LEVELS), NESTED, k0, k1)
             last = flip_last(point[i] & np.uint64((1 << LAST) - 1), (w1 << HALF) | w0)
             below = w2 >> np.uint64(32 - BELOW)
             bits = (((scrambled[i] << np.uint64(LAST)) | last) << np.uint64(BELOW)) | below
