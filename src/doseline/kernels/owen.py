@@ -2,12 +2,12 @@ r"""Points of one dimension of a Sobol sequence, scrambled as Owen does.
 
 The digits of point i are :math:`C i`, with the bits of i and a generator matrix C of bits (Sobol 1967); i counts as it
 comes, in no Gray code. Then each digit is flipped or not by a random function of all digits before it (Owen 1995,
-"Randomly permuted (t,m,s)-nets and (t,s)-sequences"). So two points agree in as many leading digits as before, points are
-spread over boxes of binary sides as evenly as before, and each single point is uniform.
+"Randomly permuted (t,m,s)-nets and (t,s)-sequences"). So two points agree in as many leading digits as before, points
+are spread over boxes of binary sides as evenly as before, and each single point is uniform.
 
-The flips that seven digits can meet are the 127 nodes of a tree: one block of 128 random bits holds them all, found from
-the digits above. Digits below the 32nd are random; points whose first 28 digits are the same share them, and of the
-first 2**28 points no two are.
+The flips that seven digits can meet are the 127 nodes of a tree: one block of 128 random bits holds them all, found
+from the digits above. Digits below the 32nd are random; points whose first 28 digits are the same share them, and of
+the first 2**28 points no two are.
 """
 
 import numpy as np
