@@ -1,9 +1,9 @@
 """What it costs that people differ, miss doses, and absorb each dose in their own way.
 
-The yardstick is the same course of the same people without anything random, timed in the same run, in turns: 10,000
-subjects, 280 doses, 1,681 times. With three effects between subjects, a lag and a bioavailability of each dose, and 80 %
-of the doses taken, it may take four times as long. The answer is checked first, against the closed form, from what the
-Dataset says was drawn.
+The yardstick is the same course of the same people without anything random, in the same run, in turns: 10,000
+subjects, 280 doses, 1,681 times. With three effects between subjects, a lag and a bioavailability of each dose, and
+80 % of the doses taken, it may take four times as long. The answer is checked first, against the closed form, from what
+the Dataset says was drawn.
 """
 
 import time

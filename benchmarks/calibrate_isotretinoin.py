@@ -44,6 +44,7 @@ TMAX = {"fed": 5.3, "fasted": 3.2}  # [h]
 HALF_LIFE, DISTRIBUTION_HALF_LIFE = 21.0, 1.3  # [h]
 OXO_HALF_LIFE, OXO_RATIO = 24.0, 3.4  # [h], exposure to 4-oxo over isotretinoin at steady state
 LIDOSE_FED_OVER_FASTED = 1.5
+BREAKFAST_OVER_FASTED = 1.75  # the middle of 1.5 to 2 (Colburn 1983, J Clin Pharmacol 23:534)
 FASTED_LAG = 0.5  # [h], fixed
 
 ATOMS = {"C": 12.011, "H": 1.008, "O": 15.999}  # standard atomic weights [g/mol]
@@ -117,7 +118,8 @@ def calibrate(*, fasted_lag=FASTED_LAG):
     return {
         "CL": CL, "V1": V1, **disposition(CL=CL, V1=V1), "KA": KA,
         "TLAG generic fed": fasted_lag + TMAX["fed"] - TMAX["fasted"], "TLAG generic fasted": fasted_lag,
-        "F generic fasted": F, "F lidose fasted": 1 / LIDOSE_FED_OVER_FASTED,
+        "F generic fasted": F, "F generic light": BREAKFAST_OVER_FASTED * F,
+        "F lidose fasted": 1 / LIDOSE_FED_OVER_FASTED,
         "MW_RATIO": MW_OXO / MW, "CLM": CLM, "VM": CLM * OXO_HALF_LIFE / np.log(2),
     }  # fmt: skip
 

@@ -17,7 +17,7 @@ from doseline.model.spec import Model
 from doseline.ode import solve_courses
 from doseline.population.cohort import Cohort
 from doseline.population.draws import Draws
-from doseline.population.variability import ETA, KAPPA, Drawn, course_name, draw, effect_attrs
+from doseline.population.variability import ETA, KAPPA, Drawn, course_name, draw, effect_attrs, occasional
 from doseline.request import covariates_of
 from doseline.schedule import Schedule, schedule, schedules_of, sizes_of
 from doseline.solve import solve
@@ -228,9 +228,9 @@ class Logs:
             else partial(np.full, fill_value=np.nan)
         )
         kappas = {
-            name: blank((shape[0], people, counts[effect.every]))
-            for name, effect in arms.model.occasions.items()
-            if effect.every != "course" and f"{KAPPA}_{name}" in arms.draws.effects
+            name: blank((shape[0], people, counts[every]))
+            for name, every in occasional(arms.model, arms.draws.effects).items()
+            if every != "course"
         }
         return cls(
             arms,

@@ -53,7 +53,7 @@ def run(
             print(f"stopped; {folder} is as it was", file=sys.stderr)
             raise typer.Exit(130) from None
     console.print(results_table(plan, results))
-    console.print(results_caption(results), style="italic", highlight=False, markup=False)
+    console.print(results_caption(plan, results), style="italic", highlight=False, markup=False)
     for note in results.notes:
         console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
     files = ", ".join(sorted(file.name for file in results.folder.iterdir() if not file.name.startswith(".")))

@@ -20,7 +20,8 @@ from doseline.units import factor
 
 LEAST_MASS = 1e-12
 """Probability that bounds have to leave: below it they contradict the distribution."""
-_SUM_TOLERANCE = 1e-9
+SUM_TOLERANCE = 1e-9
+"""How far probabilities may miss 1 in all."""
 _LONGEST = 2000
 _CALL = re.compile(r"\s*([A-Za-z][\w-]*)\s*\((.*)\)\s*", re.DOTALL)
 _NAMED = re.compile(r"\s*[A-Za-z][\w-]*\s*\(")
@@ -234,7 +235,7 @@ class _Reader(Figures):
             )
         names, shares = [pair[0].strip() for pair in pairs], [self.share(pair[1].strip()) for pair in pairs]
         total = math.fsum(shares)
-        if abs(total - 1.0) > _SUM_TOLERANCE:
+        if abs(total - 1.0) > SUM_TOLERANCE:
             raise self.wrong(
                 f"the probabilities of '{text.strip():.60}' add up to {total:.10g}",
                 "they have to add up to 1",
@@ -276,8 +277,8 @@ class _Reader(Figures):
         mass = found._mass(low, high)
         if not mass >= LEAST_MASS:
             raise self.wrong(
-                f"'within {text:.60}' leaves {mass:.2g} of '{found}'",
-                f"bounds have to leave a probability of at least {LEAST_MASS:g}",
+                f"'within {text:.60}' leaves {f'{mass:.2g}' if mass > 0.0 else 'nothing'} of '{found}'",
+                f"widen the bounds: they have to leave a probability of at least {LEAST_MASS:g}",
             )
         return Distribution(found.family, found.numbers, self.unit, low, high)
 

@@ -1,17 +1,15 @@
 """Levels of an event table: each subject with doses and times of their own, or all of them on one grid."""
 
 import warnings
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.compile import Compiled
-from doseline.dataset import Axis, Level, combinations
+from doseline.dataset import Axis, Level
 from doseline.dosing.records import Records
 from doseline.ended import Ended
 from doseline.errors import InputError
-from doseline.events import Events, events
+from doseline.events import Events
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, said
 from doseline.record_dataset import build_records, refuse_names, told_of
@@ -107,16 +105,6 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
         more |= tables.observations(levels)
     told = {"status": status} | ({} if ended is None else ended.told())
     return build_records(outputs, axes, records, told, _units(model, records, sets), attrs, more)
-
-
-def plans_of(
-    compiled: Compiled, records: Records, sets: Sets, axes: Mapping[str, Axis], *, strict: bool
-) -> list[Events]:
-    """The table as the model takes it, for each formulation and meal asked for."""
-    return [
-        events(compiled, records, sets, formulation=formulation, meal=meal, strict=strict)
-        for formulation, meal in combinations(axes)
-    ]
 
 
 def _notes(model: Model, records: Records, sets: Sets, plans: list[Events]) -> list[str]:

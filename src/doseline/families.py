@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+
+LARGEST_CV = 5.0
+"""Coefficients of variation of log-normal quantities above 500 % are mistakes."""
 
 Numbers = tuple[float, ...]
 Curve = Callable[[Numbers, Any], Any]
@@ -50,24 +55,28 @@ def _standard(numbers: Numbers, x: Any) -> Any:
     return (np.asarray(x, dtype=np.float64) - mean) / sd
 
 
-def log_sd(cv: float) -> float:
-    """Standard deviation of the logarithm of a log-normal value with this coefficient of variation.
+@lru_cache(maxsize=1024)
+def log_deviation(cv: float) -> float:
+    """Standard deviation of the logarithm of a log-normal quantity, from its coefficient of variation.
 
-    >>> round(log_sd(0.2), 4)
-    0.198
+    It is sqrt(log(1 + CV^2)). The logarithm is that of `decimal`, whose digits do not depend on the machine.
+
+    >>> print(f"{log_deviation(0.3):.6f}")
+    0.293560
     """
-    return math.sqrt(math.log1p(cv * cv))
+    digits = Context(prec=40)
+    return float(digits.sqrt(digits.ln(digits.fma(Decimal(cv), Decimal(cv), Decimal(1)))))
 
 
 def _log_standard(numbers: Numbers, x: Any) -> Any:
     median, cv = numbers
     ratio = np.maximum(np.asarray(x, dtype=np.float64), 0.0) / median
     with np.errstate(divide="ignore"):
-        return np.log(ratio) / log_sd(cv)
+        return np.log(ratio) / log_deviation(cv)
 
 
 def _from_log(numbers: Numbers, z: Any) -> Any:
-    return numbers[0] * np.exp(log_sd(numbers[1]) * z)
+    return numbers[0] * np.exp(log_deviation(numbers[1]) * z)
 
 
 def _share(numbers: Numbers, x: Any) -> Any:
@@ -102,7 +111,7 @@ def _lognormal_complaint(numbers: Numbers) -> str:
     median, cv = numbers
     if median <= 0.0:
         return "the median is not above 0"
-    return "" if 0.0 < cv <= _LARGEST_CV else f"the CV is not above 0 and up to {_LARGEST_CV:.0%}"
+    return "" if 0.0 < cv <= LARGEST_CV else f"the CV is not above 0 and up to {100.0 * LARGEST_CV:g} %"
 
 
 def _uniform_complaint(numbers: Numbers) -> str:
@@ -127,8 +136,6 @@ def _beta_complaint(numbers: Numbers) -> str:
         "" if sd < most else f"the SD is not below {most:.4g}, the largest that values from 0 to 1 can have"
     )
 
-
-_LARGEST_CV = 10.0
 
 FAMILIES: dict[str, Family] = {
     "normal": Family(

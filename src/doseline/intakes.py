@@ -14,11 +14,10 @@ import numpy as np
 from doseline.compile import Compiled, Intake, Values
 from doseline.dosing.adherence import Taking
 from doseline.dosing.dose import Dose
+from doseline.dosing.habits import days_of
 from doseline.dosing.regimen import Regimen
 from doseline.model.spec import Model
 from doseline.population.variability import Drawn
-
-DAY = 24.0
 
 Sizes = Mapping[str, np.ndarray]
 
@@ -75,7 +74,7 @@ class Calendar:
     def occasion(self, kind: str, time: np.ndarray) -> np.ndarray:
         """Number of the day or of the stretch between visits at these times."""
         if kind == "day":
-            return np.maximum(np.floor(time / DAY * (1.0 + 1e-12)), 0.0).astype(np.int64)
+            return np.maximum(days_of(time), 0)
         return np.maximum(np.searchsorted(self.visits, time, side="right") - 1, 0)
 
     def counts(self, doses: int, until: float) -> dict[str, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from doseline.compile import Compiled
+from doseline.dosing.habits import days_of
 from doseline.dosing.records import Records, doses_among, per_record
 from doseline.errors import InputError
 from doseline.population.variability import NO_EFFECTS, Drawn, Effects
@@ -99,7 +100,7 @@ def occasions_of(records: Records, kinds: Iterable[str]) -> dict[str, np.ndarray
     for kind in kinds:
         if kind == "day":
             begin = per_record(records.time[records.first[:-1]], records.first)
-            found[kind] = np.floor((records.time - begin) / 24.0 * (1.0 + 1e-12)).astype(np.int64)
+            found[kind] = days_of(records.time - begin)
         elif kind == "dose":
             count = np.cumsum(doses_among(records.evid))
             before = per_record((count - doses_among(records.evid))[records.first[:-1]], records.first)

@@ -89,6 +89,14 @@ def refuse_meals(named: Mapping[str, Regimen], model: Model, meal: Any) -> bool:
             place="adherence meals",
             advice="leave them out",
         )
+    known = dict.fromkeys(each for formulation in model.formulations.values() for each in formulation.meals)
+    for name in sorted(names):
+        if name not in known:
+            raise InputError(
+                f"unknown meal '{name}'",
+                place="adherence meals",
+                advice=did_you_mean(name, known, f"{model.name} has"),
+            )
     return bool(names)
 
 
@@ -131,7 +139,7 @@ def covariate_values(people: Cohort, model: Model, name: str) -> np.ndarray:
     known = model.covariates[name]
     if not people.is_words(name):
         return people.values(name, known.unit)
-    codes: Mapping[str, float] = getattr(known, "codes", {})
+    codes = known.codes
     words, which = np.unique(people.covariates[name], return_inverse=True)
     for word in words.tolist():
         if word not in codes:

@@ -278,7 +278,8 @@ def read_sweep(table: "xr.Dataset", *, metric: str, against: str) -> Sweep:
             numbers, each = numbers * DAY / length, " per 24 h"
     covariate = np.atleast_1d(covariates[against].values).astype(np.float64)
     order = np.argsort(covariate, kind="stable")
-    varying = sum(len(np.unique(value)) > 1 for value in covariates.values())
+    drawn = "taken" in table or any(str(name).startswith(("eta_", "kappa_")) for name in table.data_vars)
+    varying = drawn + sum(len(np.unique(value)) > 1 for value in covariates.values())
     what = WORDS.get(against, against)
     return Sweep(
         title=f"{WORDS.get(base, base)} {over} against {what}" + (f"\n{arms[0]}" if len(arms) == 1 else ""),

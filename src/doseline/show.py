@@ -166,7 +166,10 @@ def _miss(outcome: Outcome) -> str:
 
 
 def results_table(study: Study, results: Results) -> Table:
-    """The table a physician reads: a row for each regimen and meal, the middle subject and the range over all."""
+    """The table a physician reads: a row for each regimen and meal, the middle subject and the range over all.
+
+    Where people are drawn it has their median, and from where to where nine of ten reach.
+    """
     frame = results.table
     keys = [name for name in ("regimen", "formulation", "meal") if name == "regimen" or _several(frame, name)]
     shown = [name for start in RESULT_COLUMNS for name in frame.columns if name.startswith(start)]
@@ -182,7 +185,7 @@ def results_table(study: Study, results: Results) -> Table:
         table.add_column(name, overflow="fold")
     for name in shown:
         table.add_column(_heading(name), justify="right", overflow="fold")  # no digit may be lost
-    at = _middle(frame)
+    at = None if study.drawn else _middle(frame)
     previous = None
     for labels, group in frame.groupby(keys, sort=False):
         if previous not in (None, labels[0]):
@@ -210,9 +213,15 @@ def _middle(frame: "pd.DataFrame") -> int:
     return middle(people, frame["WT (kg)"].values[:people] if "WT (kg)" in frame else None)
 
 
-def _cell(values: "pd.Series", at: int) -> str:
-    """The value of the subject at ``at``, and below it the range over all subjects where there is one."""
-    own, low, high = _round(values.iloc[at]), _round(values.min()), _round(values.max())
+def _cell(values: "pd.Series", at: int | None) -> str:
+    """The value of the subject at ``at``, and below it the range over all subjects where there is one.
+
+    Without a subject, the median and the range from 5 % to 95 %.
+    """
+    if at is None:
+        low, own, high = map(_round, values.quantile([0.05, 0.5, 0.95]))
+    else:
+        own, low, high = _round(values.iloc[at]), _round(values.min()), _round(values.max())
     return own if low == high else f"{own}\n{low}-{high}"
 
 
@@ -223,21 +232,40 @@ def _round(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def results_caption(results: Results) -> str:
+def results_caption(study: Study, results: Results) -> str:
     """What the numbers of the table are, and how far they can be trusted."""
     frame, times = results.table, results.levels["time"].values
     people = frame["subject"].nunique()
-    chosen = frame.iloc[_middle(frame)]
-    columns = list(frame.columns)
-    own = columns[
-        columns.index("subject") + 1 : next(i for i, name in enumerate(columns) if name.startswith("Cmax ("))
+    if study.drawn:
+        again = frame["replicate"].nunique() if "replicate" in frame else 1
+        whose = f"{people} subjects" + (f" in {again} replicates" if again > 1 else "")
+        several = " (second line: from 5 % to 95 %)" if people * again > 1 else ""
+        told = [f"Last dosing interval of the course. Median of {whose}{several}."]
+    else:
+        several = f" (second line: from the lowest to the highest of {people} subjects)" if people > 1 else ""
+        told = [f"Last dosing interval of the course. Subject: {_who(frame)}{several}."]
+    if "taken" in frame:
+        told.append(
+            "Doses may be missed, late or with another meal: no interval need be like the one before."
+        )
+    else:
+        told += _settled(frame)
+    if not frame[next(name for name in frame.columns if name.startswith("AUC ("))].notna().all():
+        told.append("-: the times of the study do not reach over a whole dosing interval.")
+    return "\n".join([*told, *_rough(frame, times)])
+
+
+def _who(frame: "pd.DataFrame") -> str:
+    """Covariates of the subject that stands for all; the identifier where there are none."""
+    chosen, columns = frame.iloc[_middle(frame)], list(frame.columns)
+    first = next(at for at, name in enumerate(columns) if name.startswith("Cmax ("))
+    own = [name.partition(" (") for name in columns[columns.index("subject") + 1 : first]]
+    told = [(name, unit, chosen[f"{name}{bracket}{unit}"]) for name, bracket, unit in own]
+    known = [
+        f"{name} {value if isinstance(value, str) else f'{value:g}'} {unit.rstrip(')')}"
+        for name, unit, value in told
     ]
-    who = ", ".join(
-        f"{name.split(' (')[0]} {chosen[name]:g} {name.split('(')[1].rstrip(')')}" for name in own
-    )
-    several = f" (second line: from the lowest to the highest of {people} subjects)" if people > 1 else ""
-    told = [f"Last dosing interval of the course. Subject: {who or chosen['subject']}{several}."]
-    return "\n".join([*told, *_settled(frame), *_rough(frame, times)])
+    return ", ".join(map(str.rstrip, known)) or str(chosen["subject"])
 
 
 def _settled(frame: "pd.DataFrame") -> Iterator[str]:
@@ -256,8 +284,6 @@ def _settled(frame: "pd.DataFrame") -> Iterator[str]:
         which = "" if len(steady) == len(worst) else f" for {', '.join(map(str, steady.index))}"
         limit = max(steady.max(), 0.1)
         yield f"Steady state{which}: AUC differs by less than {limit:.1g} % from the interval before."
-    if not known.all():
-        yield "-: the times of the study do not reach over a whole dosing interval."
 
 
 def _rough(frame: "pd.DataFrame", times: np.ndarray) -> Iterator[str]:

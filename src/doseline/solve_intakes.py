@@ -23,7 +23,7 @@ from doseline.kernels.program import Grid
 from doseline.kernels.scattered import Arrivals, blank_entered, walk_scattered
 from doseline.kernels.walk import SOLVED, UNFIT, Systems, blank_work, walk_records
 from doseline.ode import Block, Job, values_of
-from doseline.population.variability import COUNTED, Drawn, Effects, draw
+from doseline.population.variability import COUNTED, Drawn, Effects, draw, occasional
 from doseline.solve import in_threads, system_of
 from doseline.solver import Solver
 from doseline.streams import Streams
@@ -100,12 +100,8 @@ class Arm:
     @property
     def counted(self) -> tuple[str, ...]:
         """Parameters that differ between counted occasions."""
-        model = self.compiled.model
-        return tuple(
-            name
-            for name, effect in model.occasions.items()
-            if effect.every in COUNTED and f"kappa_{name}" in self.wanted
-        )
+        found = occasional(self.compiled.model, self.wanted)
+        return tuple(name for name, every in found.items() if every in COUNTED)
 
     @property
     def personal(self) -> bool:
@@ -162,7 +158,9 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
     exact = arm.solver.exact(arm.compiled.model)
     ended = blank_ended(1, subjects, len(arm.compiled.states), "dop853" if exact else arm.solver.first)
     part = Ended(*(each[0] for each in ended))
-    scattered = exact and not len(arm.breaks) and even_step(arm.times) > 0.0
+    # a lone occasion, as on a grid within one day, has no break and may act in the body all the same
+    still = arm.compiled.acting.isdisjoint(arm.counted)
+    scattered = exact and still and even_step(arm.times) > 0.0
     solve = _scattered if scattered else _recorded if exact else _stepped
     if scattered:
         _ = arm.system  # once, and not by several threads

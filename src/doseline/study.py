@@ -7,28 +7,27 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import numpy as np
-from pydantic import Field, PlainValidator, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from doseline.analysis.exposure import exposure, exposure_table
 from doseline.compile import Compiled
+from doseline.dosing.adherence import Adherence
 from doseline.dosing.amounts import SIZES
 from doseline.dosing.regimen import Regimen, regimen
 from doseline.errors import DoselineError, InputError, ModelError, Problem, StudyError, did_you_mean
 from doseline.folder import new_folder, reserve
-from doseline.model.complaints import complaints, found
-from doseline.model.entries import Entry, Real, Text
+from doseline.model.complaints import found
 from doseline.model.read import library, load_model, read_text, read_toml, studies
 from doseline.model.spec import Model
-from doseline.population.cohort import Cohort, cohort
+from doseline.population.cohort import Cohort
 from doseline.request import choices, covariates_of
 from doseline.schedule import refuse_missing_sizes
 from doseline.simulation import simulate
 from doseline.solver import Solving, solver_of
+from doseline.study_draws import Varying, fit_draws, habit_of
+from doseline.study_people import people_of
+from doseline.study_reading import Head, Sweep, attempt, entry
 from doseline.times import read_times
-from doseline.units import STANDARD_UNITS, factor, parse_unit, registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +36,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 """Called with the name of each step as it begins."""
 
-MOST = 50_000_000
-"""People in a study."""
-
-SECTIONS = ("study", "cohort", "regimens", "sweep", "solver")
+SECTIONS = ("study", "cohort", "regimens", "sweep", "adherence", "population", "solver")
 """Of a study file."""
 
 PNG: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}}
@@ -48,58 +44,6 @@ PNG: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}}
 
 STEPS = ("simulating", "exposure", "pictures", "writing")
 """What a run does, in order."""
-
-
-def _names(given: Any) -> Any:
-    if all(isinstance(each, str) for each in (given if isinstance(given, list) else [given])):
-        return given
-    raise ValueError
-
-
-Names = Annotated[str | list[str] | None, PlainValidator(_names)]
-"""One name, or a list of names; whether the model knows them is seen later."""
-
-
-class Head(Entry):
-    """``[study]``."""
-
-    title: Text = Field(description="a few words in quotes")
-    model: Text = Field(description="a name of the library, or the path of a model file, in quotes")
-    question: Text | None = None
-
-
-class Range(Entry):
-    """Evenly spaced values of a covariate: ``{ from = 40, to = 120, count = 81, unit = "kg" }``."""
-
-    start: Real = Field(alias="from", description="the first value, a number")
-    stop: Real = Field(alias="to", description="the last value, a number")
-    count: int = Field(
-        strict=True, ge=1, le=MOST, description=f"how many people, a whole number from 1 to {MOST}"
-    )
-    unit: Text = Field(description='a unit in quotes, such as "kg"')
-
-    def values(self) -> np.ndarray:
-        """All values."""
-        return np.linspace(self.start, self.stop, self.count)
-
-
-class Listed(Entry):
-    """Values of a covariate, one a subject: ``{ values = [45, 62, 90], unit = "kg" }``."""
-
-    listed: list[Real] = Field(alias="values", description="numbers in brackets")
-    unit: Text = Field(description='a unit in quotes, such as "kg"')
-
-    def values(self) -> np.ndarray:
-        """All values."""
-        return np.array(self.listed)
-
-
-class Sweep(Entry):
-    """``[sweep]``."""
-
-    times: Text = Field(description='a step in quotes, such as "1 h"')
-    meal: Names = Field(None, description='a meal in quotes, or a list of them: ["fed", "fasted"]')
-    formulation: Names = Field(None, description="a formulation in quotes, or a list of them")
 
 
 @dataclass(frozen=True)
@@ -114,6 +58,13 @@ class Study:
     sweep: Sweep
     solving: Solving
     text: str
+    habit: Adherence | None
+    varying: Varying
+
+    @property
+    def drawn(self) -> bool:
+        """Is anything random?"""
+        return self.people.seed is not None or self.varying.seed is not None
 
 
 @dataclass(frozen=True)
@@ -191,31 +142,55 @@ def run_study(
     ------
     ResultError : the folder exists and ``force`` is not given, or it cannot be written.
     """
-    from doseline import plot
-
     with new_folder(folder, force=force) as draft:
         progress("simulating")
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            asked = {**dict(study.sweep), **dict(study.solving)}
-            levels = simulate(study.model, study.regimens, study.people, **asked)
+            asked = {**dict(study.sweep), **dict(study.solving), **dict(study.varying)}
+            levels = simulate(study.model, study.regimens, study.people, adherence=study.habit, **asked)
         levels.attrs["study"] = study.text
         progress("exposure")
         windows = exposure(levels)
         table = exposure_table(windows)
         table.to_csv(draft / "exposure.csv", index=False, float_format="%.6g")
         progress("pictures")
-        plot.course_picture(levels).savefig(draft / "course.png", **PNG)
-        if "meal" in levels.dims:
-            plot.meals_picture(levels).savefig(draft / "meals.png", **PNG)
-        for covariate in study.people.covariates:
-            name = "exposure.png" if covariate == "WT" else f"exposure-{covariate}.png"
-            plot.exposure_picture(windows, against=covariate).savefig(draft / name, **PNG)
+        told = _draw(study, levels, windows, draft)
         progress("writing")
         reserve(draft / "levels.nc", size=levels.nbytes + levels.nbytes // 50 + 2**18)
         levels.to_netcdf(draft / "levels.nc", engine="h5netcdf")
         (draft / "study.toml").write_text(study.text, encoding="utf-8")
-    return Results(levels, table, folder, tuple(str(note.message) for note in notes))
+    return Results(levels, table, folder, (*(str(note.message) for note in notes), *told))
+
+
+def _draw(study: Study, levels: "xr.Dataset", windows: "xr.Dataset", folder: Path) -> list[str]:
+    """The pictures of a study, and what they leave out."""
+    from doseline import plot
+    from doseline.band_plot import population
+
+    made: list[str] = []
+
+    def save(figure: Any, name: str) -> None:
+        figure.savefig(folder / name, **PNG)
+        made.append(name)
+
+    one = levels.isel(replicate=0) if "replicate" in levels.dims else levels
+    save(plot.course_picture(one), "course.png")
+    if "meal" in levels.dims:
+        save(plot.meals_picture(one), "meals.png")
+    table = windows.isel(replicate=0) if "replicate" in windows.dims else windows
+    for covariate in study.people.covariates:
+        if not study.people.is_words(covariate):
+            name = "exposure.png" if covariate == "WT" else f"exposure-{covariate}.png"
+            save(plot.exposure_picture(table, against=covariate), name)
+    if study.drawn:
+        figure: Any = population(levels).figure
+        figure.savefig(folder / "population.png", **PNG)
+    if "replicate" not in levels.dims:
+        return []
+    return [
+        f"{', '.join(made)}: the first of {levels.sizes['replicate']} replicates; "
+        "population.png shows all of them together"
+    ]
 
 
 def _parse(text: str, *, name: str, place: str, home: Path) -> Study:
@@ -236,23 +211,28 @@ def _parse(text: str, *, name: str, place: str, home: Path) -> Study:
             problems.append(
                 Problem(place, f"unknown section [{section}]", did_you_mean(section, SECTIONS, "sections"))
             )
-    head = _entry(Head, "study", tables, problems, place)
-    sweep = _entry(Sweep, "sweep", tables, problems, place)
-    solving = _entry(Solving, "solver", tables, problems, place)
+    head = entry(Head, "study", tables, problems, place)
+    sweep = entry(Sweep, "sweep", tables, problems, place)
+    solving = entry(Solving, "solver", tables, problems, place)
     if sweep is not None:
-        _attempt(problems, lambda: read_times(sweep.times, end=0.0), place=f"{place} [sweep] times")
+        attempt(problems, lambda: read_times(sweep.times, end=0.0), place=f"{place} [sweep] times")
     model = _model(tables.get("study"), home, problems, place)
-    people = _people(tables.get("cohort", {}), problems, place)
+    people = people_of(tables.get("cohort", {}), problems, place)
+    habit = habit_of(tables, problems, place)
+    varying = entry(Varying, "population", tables, problems, place)
     regimens = _regimens(tables.get("regimens"), problems, place)
     if model is not None:
         _fit(model, people, regimens, sweep, problems, place)
         for key, given in dict(solving or {}).items():
             asked = dict(Solving()) | {key: given}
-            _attempt(problems, partial(solver_of, model, **asked), place=f"{place} [solver] {key}")
-    if problems or not (head and sweep and solving and model and people):
-        raise StudyError.collect(problems)
+            attempt(problems, partial(solver_of, model, **asked), place=f"{place} [solver] {key}")
     read = {label: course for label, course in regimens.items() if course is not None}
-    return Study(name, head, model, people, read, sweep, solving, text)
+    if model is not None and people is not None and read and sweep and varying and not problems:
+        asked = {"adherence": habit, "times": sweep.times, "meal": sweep.meal}
+        fit_draws(model, people, read, varying, asked, problems, place)
+    if problems or not (head and sweep and solving and model and people and varying):
+        raise StudyError.collect(problems)
+    return Study(name, head, model, people, read, sweep, solving, text, habit, varying)
 
 
 def _model(section: Any, home: Path, problems: list[Problem], place: str) -> Model | None:
@@ -285,7 +265,8 @@ def _fit(
     """Do cohort, regimens and sweep go with the model? What could not be read has been told before."""
     if people is not None:
         known = [*model.covariates, *SIZES]
-        for name in people.covariates:
+        # of people who are drawn more may be said: rules of inclusion ask for ages, pictures show them
+        for name in people.covariates if people.seed is None else ():
             if name not in known:
                 problems.append(
                     Problem(
@@ -294,12 +275,12 @@ def _fit(
                         did_you_mean(name, dict.fromkeys(known), "covariates and body sizes"),
                     )
                 )
-        _attempt(problems, lambda: covariates_of(people, model), place=f"{place} [cohort]")
+        attempt(problems, lambda: covariates_of(people, model), place=f"{place} [cohort]")
     asked = {"formulation": sweep and sweep.formulation, "meal": sweep and sweep.meal}
     before = len(problems)
     for kind, given in asked.items():
         read = partial(choices, model, **(dict.fromkeys(asked) | {kind: given}))
-        _attempt(problems, read, place=f"{place} [sweep] {kind}")
+        attempt(problems, read, place=f"{place} [sweep] {kind}")
     if len(problems) > before:
         return
     axes = choices(model, **asked)
@@ -308,8 +289,8 @@ def _fit(
         if course is not None:
             where = f"{place} [regimens] '{name}'"
             if people is not None:
-                _attempt(problems, partial(refuse_missing_sizes, course, people, place=where))
-            _attempt(problems, partial(_take, model, course, pairs, where))
+                attempt(problems, partial(refuse_missing_sizes, course, people, place=where))
+            attempt(problems, partial(_take, model, course, pairs, where))
 
 
 def _take(model: Model, course: Regimen, pairs: Collection[Any], place: str) -> None:
@@ -319,24 +300,6 @@ def _take(model: Model, course: Regimen, pairs: Collection[Any], place: str) -> 
         for block in course.with_(formulation=formulation, meal=meal).blocks:
             for _, dose in block.pattern:
                 compiled.intake(route=dose.route, formulation=dose.formulation, meal=dose.meal, place=place)
-
-
-def _entry(schema: Any, section: str, tables: dict[str, Any], problems: list[Problem], place: str) -> Any:
-    try:
-        return schema.model_validate(tables.get(section, {}))
-    except ValidationError as error:
-        problems.extend(complaints(error, schema, place=place, inside=section))
-        return None
-
-
-def _attempt(problems: list[Problem], read: Callable[[], Any], *, place: str = "") -> Any:
-    """What ``read`` gives; a mistake of ours becomes a problem of the file."""
-    try:
-        return read()
-    except DoselineError as error:
-        told = getattr(error, "problems", ()) or (Problem(error.place, error.problem, error.advice),)
-        problems.extend(Problem(place or each.place, each.problem, each.advice) for each in told)
-        return None
 
 
 def _regimens(section: Any, problems: list[Problem], place: str) -> dict[str, Regimen | None]:
@@ -355,45 +318,5 @@ def _regimens(section: Any, problems: list[Problem], place: str) -> dict[str, Re
         if not isinstance(text, str):
             problems.append(Problem(where, f"'{name}' is {found(text)}", "expected a regimen in quotes"))
             continue
-        read[name] = _attempt(problems, partial(regimen, text), place=f"{place} [regimens] '{name}'")
+        read[name] = attempt(problems, partial(regimen, text), place=f"{place} [regimens] '{name}'")
     return read
-
-
-def _people(section: Any, problems: list[Problem], place: str) -> Cohort | None:
-    if not isinstance(section, dict) or not section:
-        problems.append(
-            Problem(
-                f"{place} [cohort]",
-                "there are no people",
-                'add a covariate, such as WT = { values = [60, 80], unit = "kg" }',
-            )
-        )
-        return None
-    values: dict[str, Any] = {}
-    for name, given in section.items():
-        where = f"cohort.{name}"
-        if not isinstance(given, dict):
-            problems.append(
-                Problem(
-                    f"{place} [{where}]",
-                    f"found {found(given)}",
-                    'expected { from = ..., to = ..., count = ..., unit = "..." } or { values = [...], unit = "..." }',
-                )
-            )
-            continue
-        entry = _entry(Listed if "values" in given else Range, where, {where: given}, problems, place)
-        if entry is not None:
-            values[name] = _attempt(problems, partial(_values, name, entry), place=f"{place} [{where}]")
-    if len(values) < len(section) or any(value is None for value in values.values()):
-        return None
-    return _attempt(problems, lambda: cohort(values), place=f"{place} [cohort]")
-
-
-def _values(name: str, entry: Any) -> Any:
-    """Values in the covariate's standard unit; a quantity where it has none, so that the cohort sees the unit."""
-    if name in STANDARD_UNITS:
-        given = entry.values() * factor(entry.unit, STANDARD_UNITS[name])
-    else:
-        given = registry().Quantity(entry.values(), parse_unit(entry.unit))
-    cohort({name: given})  # so that a mistake is told with the covariate's own line
-    return given

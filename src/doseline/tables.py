@@ -15,7 +15,7 @@ from doseline.events import Events, events
 from doseline.origin import AskedRecords
 from doseline.population.draws import Draws
 from doseline.population.residual import observed_variables, seconds, with_error
-from doseline.population.variability import COUNTED, KAPPA, course_name, draw, effect_attrs
+from doseline.population.variability import COUNTED, course_name, draw, effect_attrs, occasional
 from doseline.record_dataset import LEADING
 from doseline.record_sets import Sets, occasions_of, sets_of
 from doseline.streams import numbers_of
@@ -62,8 +62,7 @@ class Tables:
     @cached_property
     def occasions(self) -> dict[str, np.ndarray]:
         """Numbers (record,) of the occasions that matter."""
-        model, wanted = self.asked.model, self.asked.draws.effects
-        kinds = {each.every for name, each in model.occasions.items() if f"{KAPPA}_{name}" in wanted}
+        kinds = occasional(self.asked.model, self.asked.draws.effects).values()
         return occasions_of(self.asked.records, [kind for kind in COUNTED if kind in kinds])
 
     def sets(self, replicate: int, arm: tuple[str | None, str | None]) -> Sets:
@@ -97,10 +96,7 @@ class Tables:
     def solve(self, replicate: int, *, threads: int) -> SolvedTable:
         """One replicate. Arms share their systems unless a course is an occasion."""
         arms, compiled = combinations(self.asked.axes), self.compiled(replicate)
-        by_course = any(
-            each.every == "course" and f"{KAPPA}_{name}" in self.asked.draws.effects
-            for name, each in self.asked.model.occasions.items()
-        )
+        by_course = "course" in occasional(self.asked.model, self.asked.draws.effects).values()
         strict = self.asked.on_failure == "raise"
         levels, status, ended, plans = [], [], [], []
         for some in [[arm] for arm in arms] if by_course else [arms]:

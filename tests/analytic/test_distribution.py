@@ -199,7 +199,7 @@ def distributions(draw):
         mean = draw(st.floats(0.01, 0.99))
         return Distribution(family, (mean, 0.5 * math.sqrt(mean * (1 - mean))))
     if family == "lognormal":
-        return Distribution(family, (draw(positive), draw(st.floats(0.01, 9))), unit)
+        return Distribution(family, (draw(positive), draw(st.floats(0.01, 5))), unit)
     if family == "exponential":
         return Distribution(family, (draw(positive),), unit)
     low = draw(finite)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from doseline.model.matrix import cholesky
 from doseline.population.cohort import cohort
-from doseline.population.copula import cholesky, read_correlations
+from doseline.population.copula import read_correlations
 
 SEED = 20_240_501
 N = 50_000
@@ -105,15 +106,16 @@ def test_perfect_correlation(rho):
     np.testing.assert_allclose(people.covariates["WT"], expected, rtol=1e-10)
 
 
-def test_cholesky():
-    """Truth: numpy's own; doubles of size 1 agree to 1e-15."""
-    half = np.random.default_rng(3).normal(size=(6, 6))
-    covariance = half @ half.T
-    spread = np.sqrt(np.diag(covariance))
-    matrix = covariance / np.outer(spread, spread)
-    np.testing.assert_allclose(cholesky(matrix.tolist()), np.linalg.cholesky(matrix), atol=1e-14)
-    assert cholesky([[1.0, 1.1], [1.1, 1.0]]) is None
-    assert cholesky([[1.0, 1.0, 0.0], [1.0, 1.0, 0.5], [0.0, 0.5, 1.0]]) is None
+def test_singular_correlations():
+    """Truth: L L' by hand; two that go in step leave nothing for the second, and a third goes with both or neither."""
+    assert cholesky(((1.0,), (1.0, 1.0), (0.6, 0.6, 1.0)), singular=True) == (
+        (1.0, 0.0, 0.0),
+        (1.0, 0.0, 0.0),
+        (0.6, 0.0, 0.8),
+    )
+    assert cholesky(((1.0,), (1.0, 1.0))) is None
+    assert cholesky(((1.0,), (1.1, 1.0)), singular=True) is None
+    assert cholesky(((1.0,), (1.0, 1.0), (0.0, 0.5, 1.0)), singular=True) is None
 
 
 def test_groups_of_correlated_covariates():

@@ -208,10 +208,11 @@ def test_help_reads_well(command, words):
 # ------------------------------------------------------------------ mistakes
 
 MISTAKES = [
-    (("run", "isotretinon"), "unknown study 'isotretinon'\n  did you mean 'isotretinoin'? studies: isotretinoin\n"
+    (("run", "isotretinon"), "unknown study 'isotretinon'\n"
+     "  did you mean 'isotretinoin'? studies: isotretinoin, isotretinoin-population\n"
      "  a study of your own: give its file, such as my_study.toml\n"),
     (("run", "nosuch.toml"), "nosuch.toml: no such file\n"
-     "  give the path of a study file, or the name of a study: isotretinoin\n"),
+     "  give the path of a study file, or the name of a study: isotretinoin, isotretinoin-population\n"),
     (("run", "bad.toml"), "bad.toml [study]: unknown model 'isotretinon'\n"
      f"  did you mean 'isotretinoin'? models: {LISTED}\n"
      "  a model of your own: give its path, such as './isotretinon.toml'\n"

@@ -226,8 +226,7 @@ REFUSED = [
      "cohort: found [50, 60]\n"
      "  give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"),
     (dict(people=70.0), InputError,
-     "cohort: found 70.0\n"
-     "  give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"),
+     "cohort: found 70.0 subjects\n  give a whole number, such as cohort(1000, seed=7, ...)"),
 ]  # fmt: skip
 
 

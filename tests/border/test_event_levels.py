@@ -494,7 +494,7 @@ def test_what_does_not_fit_into_memory_is_told(times, sizes, monkeypatch):
     def refuse(*arguments, **how):
         raise MemoryError
 
-    monkeypatch.setattr("doseline.event_levels.solve_events", refuse)
+    monkeypatch.setattr("doseline.tables.solve_events", refuse)
     with pytest.raises(InputError) as caught:
         dl.simulate(MODEL, read(), times=times, meal=["fed", "fasted"])
     assert str(caught.value) == (

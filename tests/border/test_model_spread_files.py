@@ -170,7 +170,8 @@ def test_many_draws_and_large_blocks_read_back():
 EDITS = {
     "a bare number": (
         {"variability": {"CL": 0.3}},
-        "example.edit(...) [variability.CL]: found 0.3\n  expected a table { source = ..., status = ... }",
+        "example.edit(...) [variability.CL]: found 0.3\n"
+        '  expected variability={"CL": "30 %"}, or a table of its keys',
     ),
     "a text without percent": (
         {"variability": {"CL": "0.3"}},
@@ -179,7 +180,8 @@ EDITS = {
     ),
     "no occasion": (
         {"occasions": {"CL": ("30 %",)}},
-        'example.edit(...) [occasions.CL]: found 1 of two\n  expected occasions={"F": ("20 %", "dose")}',
+        "example.edit(...) [occasions.CL]: found ('30 %',)\n"
+        '  expected occasions={"F": ("20 %", "dose")}, or a table of its keys',
     ),
     "no entries": (
         {"blocks": [["CL", "V"]]},

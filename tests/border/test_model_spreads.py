@@ -17,9 +17,9 @@ from model_example import GOOD, changed
 from spread_example import CL_V, FROM, POPULATION, SIZED, block, effect, error
 
 from doseline.errors import InputError, ModelError
+from doseline.families import log_deviation
 from doseline.model.definite import nearest
 from doseline.model.matrix import cholesky, correlations, full_matrix
-from doseline.model.percent import log_deviation
 from doseline.model.read import read_model
 from doseline.model.residual import ERRORS, Residual
 from doseline.model.variability import DISTRIBUTIONS, Distribution

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 import doseline as dl
 from doseline import plot
 from doseline.errors import InputError
+from doseline.scene import read_sweep
 
 STEP_UP = "0.5 mg/kg/day in 2 doses for 4 weeks, then 1 mg/kg/day in 2 doses for 2 weeks"
 REGIMENS = {
@@ -313,3 +314,12 @@ def test_mistakes_are_told(levels, wrong, told):
     with xr.set_options(keep_attrs=True), pytest.raises(InputError) as caught:
         wrong(levels)
     assert str(caught.value) == told
+
+
+def test_subjects_with_random_effects_are_not_joined():
+    """Truth: a line says that nothing but the weight differs, and here the clearance does too."""
+    model = dl.load_model("one-compartment-oral")
+    for chosen, joined in ((model, True), (model.edit(variability={"CL": "30 %"}), False)):
+        people = dl.cohort(WT=[50, 60, 70], seed=7)
+        levels = dl.simulate(chosen, "20 mg daily for 2 days", people, times="2 h")
+        assert read_sweep(dl.exposure(levels), metric="AUC", against="WT").joined is joined

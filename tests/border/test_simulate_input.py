@@ -143,8 +143,8 @@ REFUSED = [
      f"  look at the path, or give the name of a model: {EVERY}"),
     # meal, formulation, route
     (dict(meal="feed"), InputError,
-     "meal: unknown meal 'feed'\n  did you mean 'fed'? isotretinoin has: fed, fasted"),
-    (dict(meal=["fed", "lunch"]), InputError, "meal: unknown meal 'lunch'\n  isotretinoin has: fed, fasted"),
+     "meal: unknown meal 'feed'\n  did you mean 'fed'? isotretinoin has: fed, fasted, light"),
+    (dict(meal=["fed", "lunch"]), InputError, "meal: unknown meal 'lunch'\n  isotretinoin has: fed, fasted, light"),
     (dict(meal=[]), InputError, "meal: found []\n  give a name, such as meal='fed', or a list of names"),
     (dict(meal=["fed", "fed"]), InputError, "meal: found ['fed', 'fed']\n  give every name once"),
     (dict(meal=True), InputError, "meal: found True\n  give a name, such as meal='fed', or a list of names"),
@@ -155,7 +155,7 @@ REFUSED = [
     (dict(formulation=[]), InputError,
      "formulation: found []\n  give a name, such as formulation='generic', or a list of names"),
     (dict(regimens="40 mg once with brunch"), InputError,
-     "regimen: unknown meal 'brunch'\n  formulation 'generic' of isotretinoin has: fed, fasted"),
+     "regimen: unknown meal 'brunch'\n  formulation 'generic' of isotretinoin has: fed, fasted, light"),
     (dict(regimens={"a": "40 mg once as tablet"}), InputError,
      "regimen 'a': unknown formulation 'tablet'\n  isotretinoin has: generic, lidose"),
     (dict(regimens={"a": COURSE, "b": "40 mg once by iv"}), InputError,
@@ -254,7 +254,7 @@ def test_a_model_without_meals_says_so(fragile):
     ("parameter", "value", "message"),
     [
         ("Cl", 3, "isotretinoin.with_(Cl=...): unknown parameter 'Cl'\n  did you mean 'CL'? known here: "
-         "CL, V1, Q, V2, KA, F, TLAG, FM, CLM, VM, MW_RATIO, WT_STD, ALLO_CL, ALLO_V"),
+         "CL, V1, Q, V2, KA, F, TLAG, F_FASTED, FASTED, FM, CLM, VM, MW_RATIO, WT_STD, ALLO_CL, ALLO_V"),
         ("CL", "3 h", "isotretinoin.with_(CL=...): '3 h' is time\n"
          "  expected volume / time, in a unit such as L/h"),
         ("CL", 0, "isotretinoin.with_(CL=...): found 0 L/h\n  expected a clearance above 0"),

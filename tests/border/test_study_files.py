@@ -31,7 +31,10 @@ times = "6 h"
 meal = ["fed", "fasted"]
 """
 STEP = "give a step such as '2 h', a step and an end such as '0.5 h for 72 h', or an array of hours"
-FORMS = 'expected { from = ..., to = ..., count = ..., unit = "..." } or { values = [...], unit = "..." }'
+FORMS = (
+    'expected { from = ..., to = ..., count = ..., unit = "..." }, { values = [...], unit = "..." }, '
+    'or a text such as "70 kg", "normal(70 kg, 14 kg)" or "F: 0.5, M: 0.5"'
+)
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +128,7 @@ def test_every_mistake_is_told_at_once():
         str(caught.value)
         == f"""\
 s.toml: unknown section [plots]
-  sections: study, cohort, regimens, sweep, solver
+  sections: study, cohort, regimens, sweep, adherence, population, solver
 s.toml [study]: 'title' is missing
   add title = ...: a few words in quotes
 s.toml [study]: unknown key 'titel'
@@ -163,7 +166,7 @@ s.toml [cohort]: the cohort has no WT, only wt
 s.toml [sweep] formulation: unknown formulation 'lidos'
   did you mean 'lidose'? isotretinoin has: generic, lidose
 s.toml [sweep] meal: unknown meal 'feed'
-  did you mean 'fed'? isotretinoin has: fed, fasted"""
+  did you mean 'fed'? isotretinoin has: fed, fasted, light"""
     )
 
 
@@ -211,7 +214,7 @@ REFUSED = [
      "  a path starts at the folder of the study, or at the current one"),
     # [cohort]
     ({VALUES: "70"}, f"s.toml [cohort.WT]: found 70\n  {FORMS}"),
-    ({VALUES: '"70 kg"'}, f"s.toml [cohort.WT]: found '70 kg'\n  {FORMS}"),
+    ({VALUES: '"70 L"'}, "s.toml [cohort.WT]: '70 L' is volume\n  expected mass, in a unit such as kg"),
     ({VALUES: "[45, 62]"}, f"s.toml [cohort.WT]: found a list\n  {FORMS}"),
     ({', unit = "kg"': ""},
      "s.toml [cohort.WT]: 'unit' is missing\n  add unit = ...: a unit in quotes, such as \"kg\""),
@@ -239,7 +242,7 @@ REFUSED = [
      "s.toml [regimens] 'low': '20 mg/m2' needs BSA, and the cohort has none\n"
      "  add BSA (in m2) to the cohort"),
     ({"once daily": "once daily with brunch"}, "s.toml [regimens] 'low': unknown meal 'brunch'\n"
-     "  formulation 'generic' of isotretinoin has: fed, fasted"),
+     "  formulation 'generic' of isotretinoin has: fed, fasted, light"),
     ({"once daily": "once daily by iv"},
      "s.toml [regimens] 'low': unknown route 'iv'\n  isotretinoin has: oral"),
     # [sweep]
@@ -277,20 +280,22 @@ def test_mistakes_of_the_model_beside_it_have_its_name():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("isotretinon", "unknown study 'isotretinon'\n  did you mean 'isotretinoin'? studies: isotretinoin\n"
+        ("isotretinon", "unknown study 'isotretinon'\n"
+         "  did you mean 'isotretinoin'? studies: isotretinoin, isotretinoin-population\n"
          "  a study of your own: give its file, such as my_study.toml"),
-        ("", "unknown study ''\n  studies: isotretinoin\n"
+        ("", "unknown study ''\n  studies: isotretinoin, isotretinoin-population\n"
          "  a study of your own: give its file, such as my_study.toml"),
         ("one-compartment-oral", "'one-compartment-oral' is a model, not a study\n"
          "  `doseline show one-compartment-oral` prints it; "
          'a study names it: [study] model = "one-compartment-oral"'),
         ("nosuch.toml", "nosuch.toml: no such file\n"
-         "  give the path of a study file, or the name of a study: isotretinoin"),
+         "  give the path of a study file, or the name of a study: isotretinoin, isotretinoin-population"),
         ("isotretinoin.study.toml", "isotretinoin.study.toml: no such file\n"
          "  `doseline run isotretinoin` runs the one that comes with doseline"),
-        ("./", ".: this is a folder\n  give the path of a study file, or the name of a study: isotretinoin"),
+        ("./", ".: this is a folder\n"
+         "  give the path of a study file, or the name of a study: isotretinoin, isotretinoin-population"),
         ("x" * 300 + ".toml", "x" * 300 + ".toml: no such file\n"
-         "  give the path of a study file, or the name of a study: isotretinoin"),
+         "  give the path of a study file, or the name of a study: isotretinoin, isotretinoin-population"),
     ],
 )  # fmt: skip
 def test_no_such_study(name, message):

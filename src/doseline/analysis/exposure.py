@@ -158,9 +158,11 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     frame = pd.DataFrame(index=shape.to_series().index)
     for name, coordinate in full.coords.items():
         if coordinate.dims == ("subject",) and name != "subject":
-            frame[f"{name} ({coordinate.attrs.get('units', '')})"] = (
-                coordinate.broadcast_like(shape).transpose(*keys).values.ravel()
+            # words have no unit
+            heading = (
+                name if coordinate.dtype.kind == "U" else f"{name} ({coordinate.attrs.get('units', '')})"
             )
+            frame[heading] = coordinate.broadcast_like(shape).transpose(*keys).values.ravel()
     for name, value in full.data_vars.items():
         if not str(name).startswith("course_") and _goes_along(str(name), value, keys):
             columns[

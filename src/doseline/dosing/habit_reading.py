@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from doseline.distribution import Distribution, is_distribution, read_distribution
+from doseline.distribution import SUM_TOLERANCE, Distribution, is_distribution, read_distribution
 from doseline.dosing.dose import NAME
 from doseline.dosing.habits import REST, YEAR, Halves, Holidays, Meals, Spells
 from doseline.errors import InputError, did_you_mean
@@ -15,8 +15,6 @@ LONGEST_HOLIDAY = 366
 
 MOST_MEALS = 100
 """Kinds of meals that one habit may name: their numbers have to fit into eight bits."""
-
-_SUM_TOLERANCE = 1e-9
 
 
 def read_chance(value: Any, *, place: str) -> float:
@@ -86,6 +84,13 @@ def read_fields(value: Any, known: Mapping[str, str], *, place: str) -> dict[str
 
 def read_halves(value: Any, *, place: str) -> Halves:
     """Read ``{"morning": 0.95, "evening": 0.8}``."""
+    for name in value:
+        if name in ("taken", "spells", "holidays", "late", "meals", "meals_by"):
+            raise InputError(
+                f"'{name}' is an argument of adherence",
+                place=place,
+                advice="write dl.adherence(taken=0.8, late=...) for several habits at once",
+            )
     given = read_fields(value, {"morning": "0.95", "evening": "0.8"}, place=place)
     return Halves(**{name: read_chance(each, place=f"{place} {name}") for name, each in given.items()})
 
@@ -165,7 +170,7 @@ def _refuse_sum(meals: Meals, *, place: str) -> None:
         )
     total = math.fsum(share for share in meals.shares if isinstance(share, float))
     total += habits[0].support[1] if habits else 0.0
-    if total > 1.0 + _SUM_TOLERANCE or (not rests and total < 1.0 - _SUM_TOLERANCE):
+    if total > 1.0 + SUM_TOLERANCE or (not rests and total < 1.0 - SUM_TOLERANCE):
         most = "as much as " if habits else ""
         raise InputError(
             f"the probabilities add up to {most}{total:.10g}",

@@ -5,6 +5,10 @@ A dose between two grid points is replaced by what is left of it at the later on
 grid steps, so a subject needs the powers of one matrix, however irregular the doses are. ``exp(A t) e`` is a polynomial
 in ``t`` whose coefficients are worked out once a subject; shifted by the fastest loss, as in `propagator`, none of them
 is negative. Doses that are far from their grid point, in time or for the model, take the propagator itself.
+
+The end of an infusion takes back what would have flowed in until its grid point. Where that is far more than what is
+left by then, its digits would be lost: such an infusion ends at the grid point before, and the rest of it, from there
+to its true end, enters as what is left of it.
 """
 
 import math
@@ -22,6 +26,8 @@ FAR = 16.0
 TERMS = 64
 """Most terms: at `FAR` what is left out is below 1e-18 of the sum."""
 SMALL = 1e-18
+FADED, BRIEF = 6.0, 64.0
+"""The rest of an infusion enters by itself from so many losses, and so many of its lengths, behind its end."""
 
 
 class Arrivals(NamedTuple):
@@ -45,6 +51,7 @@ class Entered(NamedTuple):
     place: np.ndarray  # (input,) state; -1: what is there at time zero
     factor: np.ndarray  # (input,) what enters: mg, or mg/h
     change: np.ndarray  # (input,) 0: a bolus; 1, -1: an infusion begins, ends
+    length: np.ndarray  # (input,) of an infusion that is over, and enters as what is left of it [h]; else 0
     share: np.ndarray  # (input,)
     vector: np.ndarray  # (state, input) what is left of it at the grid point
     term: np.ndarray  # (TERMS, state)
@@ -53,18 +60,18 @@ class Entered(NamedTuple):
 
 def blank_entered(doses, states):
     """Memory for one thread; plain Python, for compiling it takes a second."""
-    most = 2 * doses + 1
+    most = 3 * doses + 1
     return Entered(
         np.empty(most, np.int64), np.empty(most), np.empty(most, np.int64), np.empty(most),
-        np.empty(most, np.int64), np.empty(most), np.empty((states, most)), np.empty((TERMS, states)),
-        np.empty((2, most)),
+        np.empty(most, np.int64), np.empty(most), np.empty(most), np.empty((states, most)),
+        np.empty((TERMS, states)), np.empty((2, most)),
     )  # fmt: skip
 
 
 @kernel
 def put_in(count, entry, entered):
     """Insert one input behind those of the same or an earlier grid point; returns the new count."""
-    cell, ahead, place, factor, change = entry
+    cell, ahead, place, factor, change, length = entry
     at = count
     while at > 0 and entered.cell[at - 1] > cell:
         entered.cell[at] = entered.cell[at - 1]
@@ -72,24 +79,27 @@ def put_in(count, entry, entered):
         entered.place[at] = entered.place[at - 1]
         entered.factor[at] = entered.factor[at - 1]
         entered.change[at] = entered.change[at - 1]
+        entered.length[at] = entered.length[at - 1]
         at -= 1
     entered.cell[at] = cell
     entered.ahead[at] = ahead
     entered.place[at] = place
     entered.factor[at] = factor
     entered.change[at] = change
+    entered.length[at] = length
     return count + 1
 
 
-@kernel(inline="always")
-def cell_of(grid, guess, time, late, rounded):
-    """The first point that is not before ``time + late``, from a guess that is off by a few.
+@kernel
+def point_after(time, late, grid, rounded):
+    """Index of the first grid point that is not before ``time + late``.
 
-    A point at the very time of an input belongs to what follows it, as in `points_before`.
+    A point at the very time of an input belongs to what follows it, as in `points_before`; here the grid is even, so
+    that a guess is off by a point at most.
     """
     points = grid.time.shape[0]
     before = -SAME * (time + late) - rounded
-    k = np.int64(min(max(guess, 0.0), float(points)))
+    k = np.int64(min(max((time + late - grid.time[0]) * (1.0 / grid.step), 0.0), float(points)))
     while k > 0 and (grid.time[k - 1] - time) - late >= before:
         k -= 1
     while k < points and (grid.time[k] - time) - late < before:
@@ -98,12 +108,12 @@ def cell_of(grid, guess, time, late, rounded):
 
 
 @kernel
-def list_entered(row, arrivals, grid, entered):
-    """Write one subject's inputs in order of grid points; returns how many come before the end of the grid."""
+def list_entered(row, fastest, arrivals, grid, entered):
+    """Write one subject's inputs in order; returns how many come before the end of the grid."""
     count, points = np.int64(0), grid.time.shape[0]
     delays, amounts = arrivals.delay.shape[1] > 1, arrivals.amount.shape[1] > 1
     durations, targets = arrivals.duration.shape[1] > 1, arrivals.target.shape[1] > 1
-    per_step, first, rounded = 1.0 / grid.step, grid.time[0], rounding(grid.time)
+    rounded = rounding(grid.time)
     # dose -1 is what is there at time zero
     for dose in range(-1 if arrivals.begins else 0, len(arrivals.time)):
         amount, time, delay, duration, target = 1.0, 0.0, 0.0, 0.0, np.int64(-1)
@@ -113,16 +123,37 @@ def list_entered(row, arrivals, grid, entered):
             delay = arrivals.delay[row, dose if delays else 0]
             duration = arrivals.duration[row, dose if durations else 0]
             target = np.int64(arrivals.target[row, dose if targets else 0])
+        infused = duration > 0.0
+        place = arrivals.inflow[target] if infused else target
+        factor = amount / duration if infused else amount
+        begun, parted = points, False
         # one call in a loop, for numba compiles a function anew for each literal it is called with
-        for end in range(0 if amount == 0.0 else 2 if duration > 0.0 else 1):
-            late = delay + end * duration
-            k = cell_of(grid, (time + late - first) * per_step, time, late, rounded)
+        for part in range(0 if amount == 0.0 else 3 if infused else 1):
+            late = delay + min(part, 1) * duration
+            # the rest, part 2, is at the point of the end
+            k = point_after(time, late, grid, rounded)
+            ahead = max((grid.time[k] - time) - late, 0.0) if k < points else 0.0
+            length, change = 0.0, np.int64(0)
+            if part == 0:
+                begun, change = k, np.int64(infused)
+                if infused:
+                    over = point_after(time, delay + duration, grid, rounded)
+                    if over < points:
+                        left = (grid.time[over] - time) - (delay + duration)
+                        parted = fastest * left > FADED or left > BRIEF * duration
+                    if parted and over == k:
+                        k = points
+            elif part == 1:
+                change = np.int64(-1)
+                if parted:
+                    k, ahead = k - 1 if begun < k else points, 0.0
+            elif parted:
+                length = duration if begun == k else late - (grid.time[k - 1] - time)
+            else:
+                k = points
             if k < points:
-                ahead = max((grid.time[k] - time) - late, 0.0)
-                place = arrivals.inflow[target] if duration > 0.0 else target
-                factor = (1 - 2 * end) * amount / duration if duration > 0.0 else amount
-                change = np.int64((1 - 2 * end) if duration > 0.0 else 0)
-                count = put_in(count, (k, ahead, place, factor, change), entered)
+                entry = (k, ahead, place, -factor if part == 1 else factor, change, length)
+                count = put_in(count, entry, entered)
     return count
 
 
@@ -167,18 +198,16 @@ def sum_up(terms, column, used, part, total, count):
 
 
 @kernel
-def fill_vectors(row, count, system, grid, entered, size):
+def fill_vectors(row, count, fastest, system, grid, entered, size):
     """What is left of each near input at its grid point; returns how many are far, their `share` is -1."""
     n, far = len(size), 0
     matrix = system.rates[row]
-    fastest = 0.0
-    for j in range(n):
-        fastest = max(fastest, -matrix[j * n + j])
     places = 0
     for d in range(count):
         ahead = entered.ahead[d]
         entered.share[d] = 0.0
-        if entered.place[d] < 0 or ahead > grid.step * (1.0 + 1e-9) or fastest * ahead > FAR:
+        away = ahead > grid.step * (1.0 + 1e-9) or fastest * ahead > FAR
+        if away or entered.place[d] < 0 or entered.length[d] > 0.0:
             entered.share[d] = -1.0
             far += 1
         else:
@@ -219,30 +248,37 @@ def fill_vectors(row, count, system, grid, entered, size):
 
 
 @kernel
-def fill_far(row, count, far, system, grid, entered, step, moved, scratch, size):
+def fill_far(row, far, system, inflows, grid, entered, step, moved, scratch, size):
     """``exp(A step)``, and what is left of each far input."""
     n, d = len(size), -1
     rates, losses = system.rates[row], system.losses[row]
     # one call in one loop: each call of it would be compiled in full
     for s in range(far + 1):
-        t = grid.step
         if s > 0:
             d += 1
             while entered.share[d] >= 0.0:
                 d += 1
-            t = entered.ahead[d]
-        propagator(rates, losses, t, moved, scratch, size)
-        for i in range(n):
-            if s == 0:
-                for j in range(n):
-                    step[i * n + j] = moved[i * n + j]
-            elif entered.place[d] >= 0:
-                entered.vector[i, d] = moved[i * n + entered.place[d]] * entered.factor[d]
-            else:
+            for i in range(n):
+                entered.vector[i, d] = system.initial[row, i] if entered.place[d] < 0 else 0.0
+            if entered.place[d] >= 0:
+                entered.vector[entered.place[d], d] = entered.factor[d]
+        # first what has flowed in until the end of an infusion, then what is left of it
+        flowing = s > 0 and entered.length[d] > 0.0
+        for last in range(0 if flowing else 1, 2):
+            t = grid.step if s == 0 else entered.ahead[d] if last == 1 else entered.length[d]
+            propagator(rates, losses, t, moved, scratch, size)
+            for i in range(n):
                 total = 0.0
                 for j in range(n):
-                    total += moved[i * n + j] * system.initial[row, j]
-                entered.vector[i, d] = total
+                    if s == 0:
+                        step[i * n + j] = moved[i * n + j]
+                    else:
+                        total += moved[i * n + j] * entered.vector[j, d]
+                scratch[0, i] = total
+            if s > 0:
+                for i in range(n):
+                    stops = flowing and i >= inflows
+                    entered.vector[i, d] = 0.0 if stops else scratch[0, i]
 
 
 @kernel
@@ -317,18 +353,21 @@ def walk_scattered(begin, able, system, arrivals, grid, entered, out, solved, si
     for row in range(able.shape[0]):
         solved[row] = able[row]
         if able[row]:
-            count = list_entered(row, arrivals, grid, entered)
+            subject, fastest = begin + row, 0.0
+            for j in range(n):
+                fastest = max(fastest, -system.rates[subject, j * n + j])
+            count = list_entered(row, fastest, arrivals, grid, entered)
             widest = 1
             for d in range(count):
                 after = entered.cell[d + 1] if d + 1 < count else points
                 widest = max(widest, after - entered.cell[d])
             widest = min(widest, COLUMNS)
-            far = fill_vectors(begin + row, count, system, grid, entered, size)
-            fill_far(begin + row, count, far, system, grid, entered, step, moved, scratch, size)
+            far = fill_vectors(subject, count, fastest, system, grid, entered, size)
+            fill_far(subject, far, system, arrivals.inflows, grid, entered, step, moved, scratch, size)
             powers = room_powers[: widest + 1]
             tables = np.empty((out.shape[0], n, widest))
-            fill_powers(begin + row, widest, system, step, powers, tables, size)
-            run_cells(begin + row, count, entered, arrivals, powers, tables, state, out, size)
+            fill_powers(subject, widest, system, step, powers, tables, size)
+            run_cells(subject, count, entered, arrivals, powers, tables, state, out, size)
             for i in range(n):
                 solved[row] = solved[row] and math.isfinite(state[0, i])
         if not solved[row]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from doseline.errors import ModelError, Problem, did_you_mean
-from doseline.model.complaints import at
+from doseline.model.complaints import at, found
 from doseline.model.entries import Entry
 from doseline.model.expression import Expression
 from doseline.model.read import LARGEST, read_model
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 FIRST_LINES = ("name", "title", "version")
 DEEPEST = 8
 """Tables within tables: a meal of a formulation has four."""
-_SPREADS: Mapping[str, type | tuple[type, ...]] = {
-    "variability": str,
-    "residual": str,
-    "occasions": (tuple, list),
-}
+_SPREADS = ("variability", "occasions", "residual")  # sections whose entries may be a CV
 MOST_DRAWS = 10_000
 """Draws of one parameter."""
 _MATRICES = ("blocks.", "uncertainty.")  # sections whose entries may have arrays
@@ -144,8 +140,12 @@ class _Hand:
             value = {"unit": value, "label": label}
         elif section == "outputs" and isinstance(value, (tuple, list)) and len(value) == 2:
             value = {"value": value[0], "unit": value[1], "label": label}
-        elif section in _SPREADS and isinstance(value, _SPREADS[section]):
+        elif section in _SPREADS and not isinstance(value, (Mapping, Entry)):
             return self.spread(section, value, where)
+        elif section in _SPREADS and isinstance(value, (int, float, str, tuple, list)):
+            return self.complain(
+                where, f"found {found(value)}", f"expected {_EXAMPLES[section]}, or a table of its keys"
+            )
         elif section == "routes" and isinstance(value, str):
             value = {"into": value, "label": label}
         return self.plain(value, where)
@@ -175,11 +175,13 @@ class _Hand:
     def spread(self, section: str, value: Any, where: str) -> Any:
         """Read "30 %" as the CV of an effect or of an observation, and ("20 %", "dose") as that of occasions."""
         first: dict[str, Any] = {"error": "proportional"} if section == "residual" else {}
-        if section == "occasions":
-            if len(value) != 2:
-                return self.complain(where, f"found {len(value)} of two", f"expected {_EXAMPLES[section]}")
-            value, first["every"] = value
-        table = {**first, "cv": value, "source": "given in Python", "status": "assumption"}
+        cv = value
+        if section == "occasions" and isinstance(value, (tuple, list)) and len(value) == 2:
+            cv, first["every"] = value
+        if not isinstance(cv, str) or (section == "occasions" and not first):
+            expected = f"expected {_EXAMPLES[section]}, or a table of its keys"
+            return self.complain(where, f"found {value!r:.60}", expected)
+        table = {**first, "cv": cv, "source": "given in Python", "status": "assumption"}
         return self.plain(table, where)
 
     def plain(self, value: Any, where: str, levels: int = DEEPEST) -> Any:

@@ -69,8 +69,11 @@ def correlations(lower: Rows) -> Rows:
     )
 
 
-def cholesky(lower: Rows) -> Rows | None:
+def cholesky(lower: Rows, *, singular: bool = False) -> Rows | None:
     """Give the lower factor L of L L' = correlations, its rows full; None where they are not positive definite.
+
+    With `singular` perfect correlations are allowed: what is left of a variance may be 0, up to rounding, and so are
+    the numbers below it in the factor.
 
     >>> cholesky(((1.0,), (0.6, 1.0)))
     ((1.0, 0.0), (0.6, 0.8))
@@ -81,10 +84,10 @@ def cholesky(lower: Rows) -> Rows | None:
         for j, left in enumerate(row):
             for k in range(j):
                 left -= factor[i][k] * factor[j][k]
-            if j < i:
+            if j < i and factor[j][j] > 0.0:
                 factor[i][j] = left / factor[j][j]
-            elif left > LEAST_PIVOT:
+            elif j == i and left > LEAST_PIVOT:
                 factor[i][i] = math.sqrt(left)
-            else:
+            elif not singular or abs(left) > (LEAST_PIVOT if j == i else math.sqrt(LEAST_PIVOT)):
                 return None
     return tuple(map(tuple, factor))

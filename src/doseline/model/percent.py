@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from decimal import Context, Decimal
-from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, Strict
 
 from doseline.errors import InputError
+from doseline.families import LARGEST_CV, log_deviation
 from doseline.units import QUANTITY
-
-LARGEST_CV = 5.0
-"""Coefficients of variation above 500 % are mistakes."""
 
 
 def _percent(value: Any) -> str:
@@ -47,19 +43,6 @@ def fraction(cv: str) -> float:
     0.22
     """
     return float(cv.removesuffix("%")) / 100.0
-
-
-@lru_cache(maxsize=1024)
-def log_deviation(cv: float) -> float:
-    """Standard deviation of the logarithm of a log-normal quantity, from its coefficient of variation.
-
-    It is sqrt(log(1 + CV^2)). The logarithm is that of `decimal`, whose digits do not depend on the machine.
-
-    >>> print(f"{log_deviation(0.3):.6f}")
-    0.293560
-    """
-    digits = Context(prec=40)
-    return float(digits.sqrt(digits.ln(digits.fma(Decimal(cv), Decimal(cv), Decimal(1)))))
 
 
 NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0)]

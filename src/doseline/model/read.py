@@ -39,7 +39,8 @@ def library() -> dict[str, Path]:
 
 def studies() -> dict[str, Path]:
     """Give the studies of the library, by name."""
-    return {path.name.removesuffix(_STUDY): path for path in sorted(library_folder().glob(f"*{_STUDY}"))}
+    files = library_folder().glob(f"*{_STUDY}")
+    return dict(sorted((path.name.removesuffix(_STUDY), path) for path in files))
 
 
 def load_model(name_or_path: str | Path | Model) -> Model:

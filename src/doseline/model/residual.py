@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from doseline.errors import InputError
+from doseline.families import log_deviation
 from doseline.model.entries import STATUS_HINT, Entry, Evidence, Positive, Real, Text
-from doseline.model.percent import NotNegative, Percent, check_log_spread, fraction, log_deviation
+from doseline.model.percent import NotNegative, Percent, check_log_spread, fraction
 
 
 class ErrorKind(NamedTuple):

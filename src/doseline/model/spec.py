@@ -29,7 +29,7 @@ from doseline.model.linear import LinearForm, linear_form
 from doseline.model.matrix import Rows
 from doseline.model.residual import Residual
 from doseline.model.uncertainty import Uncertainty
-from doseline.model.variability import Effect, Occasional, inside
+from doseline.model.variability import Effect, Occasional
 from doseline.units import read_quantity
 
 __all__ = [
@@ -275,12 +275,14 @@ class Model(Entry):
         if kind and value <= 0.0:
             raise InputError(f"found {value:g} {old.unit}", place=place, advice=f"expected a {kind} above 0")
         effect = self.variability.get(name, self.occasions.get(name))
-        if effect is not None and effect.distribution == "logit-normal" and not inside(effect, value):
-            raise InputError(
-                f"found {value:g}",
-                place=place,
-                advice=f"'{name}' is logit-normal: expected more than {effect.low:g} and less than {effect.high:g}",
-            )
+        if effect is not None and effect.distribution == "logit-normal":
+            low, high = effect.limits
+            if not low < value < high:
+                raise InputError(
+                    f"found {value:g}",
+                    place=place,
+                    advice=f"'{name}' is logit-normal: expected more than {low:g} and less than {high:g}",
+                )
         source = (
             old.source if name in self.changes else f"changed from {old.value:g} {old.unit} ({old.source})"
         )

@@ -9,7 +9,7 @@ from doseline.model.block import Block
 from doseline.model.entries import Parameter, positive_kind
 from doseline.model.percent import check_log_spread
 from doseline.model.sections import Draft, quoted
-from doseline.model.variability import DISTRIBUTIONS, Effect, Occasional, inside
+from doseline.model.variability import DISTRIBUTIONS, Effect, Occasional
 from doseline.units import dimension, factor
 
 SECTION: Mapping[str, str] = {"subjects": "variability", "occasions": "occasions"}
@@ -88,7 +88,7 @@ class _Spreads:
                 told = f"add [{section}.{each}]: a block joins effects that stand there"
                 advice = told if missing else did_you_mean(each, known, f"effects between {block.between}")
                 self.complain(where, f"unknown effect '{each}'", advice)
-            elif effect is not None and not DISTRIBUTIONS[effect.distribution].spreads:
+            elif effect is not None and effect.replaces:
                 normal = ", ".join(each for each, kind in DISTRIBUTIONS.items() if kind.spreads)
                 self.complain(
                     where, f"'{each}' is {effect.distribution}", f"a block joins effects that are {normal}"
@@ -132,11 +132,7 @@ class _Spreads:
             if effect.spread is not None:
                 told = f"{effect.spread}, and [blocks.{self.blocks[between, name]}] gives omega2"
                 self.complain(where, told, "remove one of them")
-        elif (
-            DISTRIBUTIONS[effect.distribution].spreads
-            and effect.spread is None
-            and not self.draft.broken.get("blocks")
-        ):
+        elif not effect.replaces and effect.spread is None and not self.draft.broken.get("blocks"):
             first, *others = reversed(DISTRIBUTIONS[effect.distribution].spreads)
             keys = f"{', '.join(reversed(others))} or {first}"
             self.complain(where, f"no {keys}", "add one of them, or name the effect in a block with omega2")
@@ -169,13 +165,12 @@ class _Spreads:
         values = {"the typical value": typical.value} | dict(self.by_meal(name, typical))
         kind = positive_kind(typical.unit)
         if effect.distribution == "logit-normal":
+            low, high = effect.limits
             for what, value in values.items():
-                if not inside(effect, value):
-                    told = (
-                        f"{value:g}, {what}, is not between low = {effect.low:g} and high = {effect.high:g}"
-                    )
+                if not low < value < high:
+                    told = f"{value:g}, {what}, is not between low = {low:g} and high = {high:g}"
                     self.complain(where, told, "expected low < value < high")
-        elif DISTRIBUTIONS[effect.distribution].spreads:
+        elif not effect.replaces:
             scaled = effect.distribution != "normal" or effect.cv is not None
             if scaled and not any(values.values()):
                 self.complain(
@@ -190,7 +185,7 @@ class _Spreads:
                 "take a distribution about the typical value, such as log-normal",
             )
         lowest = min((each for each in (effect.low, *effect.values) if each is not None), default=1.0)
-        if kind and not DISTRIBUTIONS[effect.distribution].spreads and lowest <= 0.0:
+        if kind and effect.replaces and lowest <= 0.0:
             self.complain(where, f"a value of {lowest:g} {typical.unit}", f"expected a {kind} above 0")
 
     def by_meal(self, name: str, typical: Parameter) -> Iterator[tuple[str, float]]:
@@ -207,13 +202,12 @@ class _Spreads:
         own = self.draft.variability.get(name)
         if effect.distribution != "logit-normal" or own is None:
             return
-        assert effect.low is not None
-        assert effect.high is not None
-        limits = [each for each in (own.low, own.high, *own.values) if each is not None]
-        if not limits or not effect.low <= min(limits) <= max(limits) <= effect.high:
+        low, high = effect.limits
+        own_ends = [each for each in (own.low, own.high, *own.values) if each is not None]
+        if not own_ends or not low <= min(own_ends) <= max(own_ends) <= high:
             self.complain(
                 where,
-                f"subjects' own values may not be between low = {effect.low:g} and high = {effect.high:g}",
+                f"subjects' own values may not be between low = {low:g} and high = {high:g}",
                 f"give [variability.{quoted(name)}] the same distribution, low and high",
             )
 

@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from doseline.errors import InputError
+from doseline.families import log_deviation
 from doseline.model.entries import STATUS_HINT, Entry, Evidence, Real, Text
-from doseline.model.percent import NotNegative, Percent, check_log_spread, fraction, log_deviation
+from doseline.model.percent import NotNegative, Percent, check_log_spread, fraction
 
 Distribution = Literal["log-normal", "normal", "logit-normal", "box-cox", "uniform", "discrete"]
 
@@ -126,6 +127,18 @@ class Effect(Entry):
         """The key that says how far subjects differ; None where a block says it, and where there is no eta."""
         return next((key for key in SPREADS if getattr(self, key) is not None), None)
 
+    @property
+    def replaces(self) -> bool:
+        """Whether the value takes the place of the typical one, instead of being about it: then there is no eta."""
+        return not DISTRIBUTIONS[self.distribution].spreads
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest value of a logit-normal or uniform effect, in the parameter's unit."""
+        assert self.low is not None
+        assert self.high is not None
+        return self.low, self.high
+
     def sd_of(self, typical: float) -> float:
         """Standard deviation of eta, from the effect's own spread.
 
@@ -163,17 +176,10 @@ class Occasional(Effect):
     @model_validator(mode="after")
     def _about_the_subject(self) -> Occasional:
         """An occasion is a change of the subject's own value."""
-        if not DISTRIBUTIONS[self.distribution].spreads:
+        if self.replaces:
             known = ", ".join(name for name, kind in DISTRIBUTIONS.items() if kind.spreads)
             raise InputError(
                 f"distribution = '{self.distribution}' takes the place of the subject's own value",
                 advice=f"between occasions, expected one of {known}",
             )
         return self
-
-
-def inside(effect: Effect, value: float) -> bool:
-    """Whether a logit-normal effect can be about this typical value."""
-    assert effect.low is not None
-    assert effect.high is not None
-    return effect.low < value < effect.high

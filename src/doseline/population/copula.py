@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from doseline.errors import InputError, did_you_mean
+from doseline.model.matrix import Rows, cholesky
 
 PLACE = "cohort correlations"
 
@@ -21,7 +22,7 @@ class Joined(NamedTuple):
     """
 
     names: tuple[str, ...]
-    factor: tuple[tuple[float, ...], ...]
+    factor: Rows
 
 
 def read_correlations(given: Any, drawn: Collection[str]) -> list[Joined]:
@@ -75,11 +76,11 @@ def _pairs(given: Any, drawn: Collection[str]) -> dict[tuple[str, str], float]:
 
 
 def _joined(names: tuple[str, ...], pairs: Mapping[tuple[str, str], float]) -> Joined:
-    rows = [
-        [1.0 if one == other else pairs.get((min(one, other), max(one, other)), 0.0) for other in names]
-        for one in names
-    ]
-    factor = cholesky(rows)
+    # names are in the order of the alphabet, and so are those of a pair
+    lower = tuple(
+        (*(pairs.get((other, one), 0.0) for other in names[:at]), 1.0) for at, one in enumerate(names)
+    )
+    factor = cholesky(lower, singular=True)
     if factor is None:
         told = ", ".join(
             f"{one} and {other} {value:g}" for (one, other), value in pairs.items() if one in names
@@ -90,30 +91,3 @@ def _joined(names: tuple[str, ...], pairs: Mapping[tuple[str, str], float]) -> J
             advice="pairs that are left out count as 0: give those too, or smaller numbers",
         )
     return Joined(names, factor)
-
-
-def cholesky(matrix: list[list[float]]) -> tuple[tuple[float, ...], ...] | None:
-    """Lower triangle L with L L' = ``matrix``, in plain floats: no bit depends on a library. None where there is none.
-
-    Perfect correlation is possible: a pivot of 0, up to rounding, asks for zeros below it.
-
-    >>> cholesky([[1.0, 0.6], [0.6, 1.0]])
-    ((1.0, 0.0), (0.6, 0.8))
-    """
-    size = len(matrix)
-    lower = [[0.0] * size for _ in range(size)]
-    for column in range(size):
-        pivot = matrix[column][column] - sum(lower[column][k] ** 2 for k in range(column))
-        if pivot < -_ROUNDING:
-            return None
-        root = math.sqrt(pivot) if pivot > _ROUNDING else 0.0
-        lower[column][column] = root
-        for row in range(column + 1, size):
-            rest = matrix[row][column] - sum(lower[row][k] * lower[column][k] for k in range(column))
-            if root == 0.0 and abs(rest) > math.sqrt(_ROUNDING):
-                return None
-            lower[row][column] = rest / root if root else 0.0
-    return tuple(map(tuple, lower))
-
-
-_ROUNDING = 1e-14

@@ -10,11 +10,14 @@ import numpy as np
 from doseline.errors import DoselineError, InputError
 from doseline.model.spec import Model
 from doseline.population.uncertainty import estimates_of, read_table, refuse_few_rows
-from doseline.population.variability import wanted_effects
+from doseline.population.variability import occasional, wanted_effects
 from doseline.streams import Streams, seed_of
-from doseline.times import read_times
+from doseline.times import WAYS, read_times
 
 MOST_REPLICATES = 1_000_000
+BY_TABLE = (0.0, 1.0)
+"""Visits that the event table has: more than one, and nobody asked for them."""
+VISITS = "give a step such as '4 weeks', or an array of hours"
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,12 @@ def read_draws(
     sobol: bool,
     end: float,
     others: bool,
+    frames: int = 3,
 ) -> Draws:
     """What a call asks for; ``asked`` holds seed, effects, replicates, uncertainty, visits, observed and typical.
 
     ``cohort_seed`` is that of the people; ``end`` [h] is how far a step of ``visits`` reaches; ``others`` says whether
-    anything else is random, such as missed doses.
+    anything else is random, such as missed doses; ``frames`` how far up the call is that warnings are of.
 
     Raises
     ------
@@ -88,14 +92,17 @@ def read_draws(
         raise InputError(
             f"{model.name} has no residual error",
             place="observed",
-            advice='add one to the model: model.edit(residual={"' + model.default_output + '": "15 %"})',
+            advice=f"add [residual.{model.default_output}] to its file, or say "
+            f"model.edit(residual={{'{model.default_output}': '15 %'}})",
         )
     uncertain = asked["uncertainty"] is not None or model.uncertainty is not None
     if replicates is not None and not (wanted or others or uncertain or asked["observed"]):
         raise InputError(
             "all replicates would be the same",
             place="replicates",
-            advice=f"{model.name} has no variability and no uncertainty: leave replicates out",
+            advice=f"{model.name} has no variability and no uncertainty: leave replicates out"
+            if asked["effects"] is None
+            else f"no effect was asked for, and {model.name} has no uncertainty: leave replicates out",
         )
     table = None
     if asked["uncertainty"] is not None:
@@ -110,15 +117,16 @@ def read_draws(
         refuse_few_rows(model.uncertainty.draws, replicates, place="replicates")
     if given is not None and not (wanted or others or replicates or asked["observed"]):
         # a seed by itself was meant to do something
-        warnings.warn(f"seed: nothing is random here, for {model.name} has no variability", stacklevel=4)
+        warnings.warn(f"seed: nothing is random here, for {model.name} has no variability", stacklevel=frames)
     visits = _visits(asked["visits"], end)
-    if len(visits) == 1 and any(
-        effect.every == "visit" and f"kappa_{name}" in wanted for name, effect in model.occasions.items()
-    ):
+    visited = "visit" in occasional(model, wanted).values()
+    if asked["visits"] is not None and asked["visits"] is not BY_TABLE and not visited:
+        warnings.warn(f"visits: nothing in {model.name} varies from visit to visit", stacklevel=frames)
+    if asked["visits"] is None and visited:
         raise InputError(
-            f"{model.name} differs from visit to visit, and there are no visits",
+            f"{model.name} varies from visit to visit, and nothing says when these are",
             place="visits",
-            advice="give a step such as visits='4 weeks', or the times at which they are",
+            advice="give a step such as visits='4 weeks', or an array of hours",
         )
     return Draws(
         seed, sobol, wanted, replicates, table, visits, bool(asked["observed"]), bool(asked["typical"])
@@ -133,15 +141,15 @@ def record_draws(model: Model, asked: Mapping[str, Any], adherence: Any) -> Draw
     ):
         if given is not None:
             raise InputError(f"found {given!r:.60}", place=name, advice=advice)
-    by_table = dict(asked, visits=[0.0, 1.0])  # more than one: the column OCC has them
-    return replace(
-        read_draws(model, by_table, cohort_seed=None, sobol=False, end=0.0, others=False), visits=(0.0,)
-    )
+    by_table = dict(asked, visits=BY_TABLE)
+    found = read_draws(model, by_table, cohort_seed=None, sobol=False, end=0.0, others=False, frames=4)
+    return replace(found, visits=(0.0,))
 
 
 def _refuse_without_seed(asked: Mapping[str, Any], *, others: bool) -> None:
     """What asks for random numbers needs a seed."""
     wants = [name for name in ("replicates", "uncertainty") if asked[name] is not None]
+    wants += ["visits"] if asked["visits"] is not None and asked["visits"] is not BY_TABLE else []
     wants += ["effects"] if asked["effects"] is not None and len(asked["effects"]) else []
     wants += ["observed"] if asked["observed"] else []
     wants += ["adherence"] if others else []
@@ -173,6 +181,8 @@ def _visits(given: Any, end: float) -> tuple[float, ...]:
     try:
         times = read_times(given, end=end)
     except DoselineError as error:
-        error.place = "visits"
+        error.place, error.advice = "visits", error.advice.replace(WAYS, VISITS)
         raise
+    if times[0] < 0.0:
+        raise InputError(f"found {times[0]:g} h", place="visits", advice="expected times from 0 h on")
     return (0.0, *times[times > 0.0].tolist())

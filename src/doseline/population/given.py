@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from doseline.errors import InputError
+from doseline.figures import unit_in
 from doseline.units import QUANTITY, STANDARD_UNITS, parse_unit, read_quantity, registry
+
+BY_NAME = "give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each"
 
 
 class Given(NamedTuple):
@@ -113,18 +116,20 @@ def _own_unit(value: Any, place: str) -> str | None:
     if hasattr(value, "units") and hasattr(value, "magnitude"):
         return parse_unit(str(value.units), place=place)
     if isinstance(value, str):
-        return parse_unit(value.strip().lstrip("+-0123456789.eE").strip() or "1", place=place)
+        return parse_unit(unit_in(value) or "1", place=place)
     return None
 
 
-def read_columns(people: Any, *, place: str) -> dict[str, Any]:
+def read_columns(people: Any, *, place: str, advice: str = BY_NAME) -> dict[str, Any]:
     """Columns of a data frame or mapping, by name."""
-    if not hasattr(people, "items") and not hasattr(people, "columns"):
+    if isinstance(people, float) and place == "cohort":
         raise InputError(
-            f"found {people!r:.60}",
+            f"found {people!r} subjects",
             place=place,
-            advice="give covariates by name, such as cohort(WT=[50, 70]), or a data frame with a column for each",
+            advice="give a whole number, such as cohort(1000, seed=7, ...)",
         )
+    if not hasattr(people, "items") and not hasattr(people, "columns"):
+        raise InputError(f"found {people!r:.60}", place=place, advice=advice)
     # polars has columns and no keys
     columns = people if hasattr(people, "keys") else {name: people[name] for name in people.columns}
     return {str(name): column for name, column in dict(columns).items()}

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from doseline.errors import InputError, did_you_mean
+from doseline.model.entries import Parameter, positive_kind
 from doseline.model.spec import Model
+from doseline.population.given import read_columns
 from doseline.streams import Streams, correlated
 
 Table = Mapping[str, tuple[float, ...]]
@@ -21,29 +23,14 @@ def read_table(given: Any, model: Model, *, replicates: int) -> dict[str, tuple[
     InputError : columns that are no parameters, values that are no numbers, fewer rows than replicates.
     """
     place = "uncertainty"
-    if not hasattr(given, "items") and not hasattr(given, "columns"):
-        raise InputError(
-            f"found {type(given).__name__}",
-            place=place,
-            advice="give a data frame, or a mapping of lists, with a column for each parameter",
-        )
+    advice = "give a data frame, or a mapping of lists, with a column for each parameter"
     table = {}
-    for name, column in dict(given).items():
+    for name, column in read_columns(given, place=place, advice=advice).items():
         if name not in model.parameters:
             raise InputError(
-                f"unknown parameter '{name}'", place=place, advice=did_you_mean(str(name), model.parameters)
+                f"unknown parameter '{name}'", place=place, advice=did_you_mean(name, model.parameters)
             )
-        try:
-            values = np.asarray(column, dtype=np.float64)
-        except (TypeError, ValueError):
-            values = np.array([np.nan])
-        if values.ndim != 1 or not np.isfinite(values).all():
-            raise InputError(
-                f"{name} has values that are no finite numbers",
-                place=place,
-                advice="give a number in each row",
-            )
-        table[str(name)] = tuple(values.tolist())
+        table[name] = _numbers(column, model.parameters[name], place=f"{place} {name}")
     if not table:
         raise InputError("there is no column", place=place, advice="give one for each uncertain parameter")
     if len({len(column) for column in table.values()}) > 1:
@@ -52,6 +39,32 @@ def read_table(given: Any, model: Model, *, replicates: int) -> dict[str, tuple[
         )
     refuse_few_rows(table, replicates, place=place)
     return table
+
+
+def _numbers(column: Any, parameter: Parameter, *, place: str) -> tuple[float, ...]:
+    """One column, a finite number in each row, above 0 where a volume or a clearance is."""
+    unit = "" if parameter.unit == "1" else f" in {parameter.unit}"
+    try:
+        values = np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(())
+    if values.ndim != 1 or not values.size:
+        raise InputError(
+            f"found {column!r:.60}",
+            place=place,
+            advice=f"give a list of numbers{unit}, one for each replicate",
+        )
+    kind = positive_kind(parameter.unit)
+    wrong = np.flatnonzero(~np.isfinite(values) | ((values <= 0.0) if kind else False))
+    if wrong.size:
+        at = int(wrong[0])
+        what = f"a {kind} above 0" if kind else "a finite number"
+        raise InputError(
+            f"found {values[at]:g} (row {at + 1} of {values.size})",
+            place=place,
+            advice=f"expected {what}{unit}",
+        )
+    return tuple(values.tolist())
 
 
 def refuse_few_rows(table: Table, replicates: int, *, place: str) -> None:

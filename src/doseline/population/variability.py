@@ -1,6 +1,6 @@
 """How subjects and their occasions differ: numbers drawn by name, and what they make of typical values."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -16,9 +16,6 @@ ETA, KAPPA = "eta", "kappa"
 """Between subjects, and between the occasions of one subject."""
 COUNTED = ("dose", "day", "visit")
 """Occasions that are numbered from 0 within a course; the course itself is one by its name."""
-
-INSTEAD = ("uniform", "discrete")
-"""Distributions that take the place of the typical value."""
 
 Shape = Callable[[np.ndarray], np.ndarray]
 """From what subjects have, (subject,), to the shape that is wanted."""
@@ -64,7 +61,7 @@ class Drawn:
         instead, steps = dict[str, Change](), dict[str, list[Change]]()
         for name, drawn in self.subjects.items():
             effect = self.model.variability[name]
-            if effect.distribution in INSTEAD:
+            if effect.replaces:
                 instead[name] = partial(self._replace, effect, name, shape(drawn))
             else:
                 label = f"{ETA}_{name}"
@@ -149,7 +146,7 @@ def individual(
     if effect.distribution == "box-cox":
         shape = effect.shape or 0.0
         return typical * np.exp(eta if shape == 0.0 else np.expm1(shape * eta) / shape)
-    low, high = scale * (effect.low or 0.0), scale * (1.0 if effect.high is None else effect.high)
+    low, high = (scale * end for end in effect.limits)
     share = (typical - low) / (high - low)
     # the odds of the value are those of the typical value, times exp(eta); written so that neither end overflows
     return low + (high - low) * share / (share + (1.0 - share) * np.exp(-eta))
@@ -158,7 +155,7 @@ def individual(
 def instead_of(effect: Effect, uniform: np.ndarray) -> np.ndarray:
     """Values of a distribution that replaces the typical value, in the parameter's unit, from uniform numbers."""
     if effect.distribution == "uniform":
-        low, high = effect.low or 0.0, 1.0 if effect.high is None else effect.high
+        low, high = effect.limits
         return low + (high - low) * uniform
     ends = np.cumsum(effect.probabilities)
     return np.asarray(effect.values)[np.searchsorted(ends[:-1], uniform, side="right")]
@@ -182,7 +179,7 @@ def draw(
     for names, factor in model.effect_blocks("subjects"):
         if not any(f"{ETA}_{name}" in chosen for name in names):
             continue
-        if model.variability[names[0]].distribution in INSTEAD:
+        if model.variability[names[0]].replaces:
             subjects[names[0]] = streams.uniform(f"{ETA} {names[0]}", number)
             continue
         found = correlated(streams, [f"{ETA} {name}" for name in names], factor, number)
@@ -213,6 +210,11 @@ def effect_names(model: Model) -> tuple[str, ...]:
     )
 
 
+def occasional(model: Model, wanted: Collection[str]) -> dict[str, str]:
+    """Parameters that differ between occasions, by ``wanted`` effects (see `effect_names`), and how often each does."""
+    return {name: each.every for name, each in model.occasions.items() if f"{KAPPA}_{name}" in wanted}
+
+
 def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
     """The effects that a call asks for: all of them for None, or those of some parameters or names.
 
@@ -236,16 +238,23 @@ def wanted_effects(model: Model, effects: object) -> tuple[str, ...]:
     for name in asked:
         meant = {name} if name in known else {each for each in known if each.partition("_")[2] == name}
         if not meant:
-            parameters = dict.fromkeys(each.partition("_")[2] for each in known)
-            raise InputError(
-                f"unknown effect '{name}'",
-                place="effects",
-                advice=did_you_mean(name, [*parameters, *known], f"{model.name} has")
-                if known
-                else f"{model.name} has no [variability] and no [occasions]",
-            )
+            raise _unknown(model, name, known)
         wanted |= meant
     return tuple(name for name in known if name in wanted)
+
+
+def _unknown(model: Model, name: str, known: tuple[str, ...]) -> InputError:
+    """What to say of a name that is no effect: a parameter may be known, and the same for everybody."""
+    there = [*dict.fromkeys(each.partition("_")[2] for each in known), *known]
+    prefix, _, rest = name.partition("_")
+    between = {ETA: " between subjects", KAPPA: " between occasions"}.get(prefix, "")
+    parameter = rest if between else name
+    if parameter in model.parameters:
+        problem, advice = f"{parameter} does not vary{between}", f"{model.name} has: {', '.join(there)}"
+    else:
+        problem, advice = f"unknown effect '{name}'", did_you_mean(name, there, f"{model.name} has")
+    none = f"{model.name} has no [variability] and no [occasions]"
+    return InputError(problem, place="effects", advice=advice if known else none)
 
 
 def course_name(regimen: str, formulation: str | None, meal: str | None) -> str:
