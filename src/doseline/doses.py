@@ -1,6 +1,6 @@
 """What was given in a simulation, dose by dose: the doses of regimens and event tables written out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+HABITUAL = ("prescribed (mg)", "taken", "taken at (h)")
+"""Columns that are there only where a regimen comes with habits of taking doses."""
+
 
 def dose_log(levels: "xr.Dataset") -> "pd.DataFrame":
     """Every dose of a simulation, one row each, additional doses (ADDL) written out.
@@ -29,7 +32,8 @@ def dose_log(levels: "xr.Dataset") -> "pd.DataFrame":
     Parameters
     ----------
     levels : Dataset
-        From `simulate`. One that was cut to some regimens, formulations, meals or subjects gives their doses.
+        From `simulate`. One that was cut to some replicates, regimens, formulations, meals or subjects gives their
+        doses.
 
     Returns
     -------
@@ -59,7 +63,14 @@ def dose_log(levels: "xr.Dataset") -> "pd.DataFrame":
     before = asked(levels)
     before = replace(before, axes={name: _cut(axis, name, levels) for name, axis in before.axes.items()})
     times = np.atleast_1d(levels["time"].values)
-    tables = _of_records(before) if isinstance(before, AskedRecords) else _of_regimens(before, times)
+    replicates = before.draws.labels
+    if before.draws.replicates is not None and "replicate" in levels.coords:
+        replicates = tuple(np.atleast_1d(levels["replicate"].values).tolist())
+    tables = (
+        _of_records(before, replicates)
+        if isinstance(before, AskedRecords)
+        else _of_regimens(before, times, replicates)
+    )
     log = pd.concat([pd.DataFrame(table) for table in tables], ignore_index=True)
     hidden = [
         name
@@ -80,15 +91,20 @@ def _cut(axis: Axis, name: str, levels: "xr.Dataset") -> Axis:
     return Axis(tuple(label for label in axis.labels if label in kept), axis.shown)
 
 
-def _of_regimens(before: AskedRegimens, times: np.ndarray) -> list[dict[str, Any]]:
+def _of_regimens(
+    before: AskedRegimens, times: np.ndarray, replicates: Sequence[int]
+) -> list[dict[str, Any]]:
     kept = {name: course for name, course in before.regimens.items() if name in before.axes["regimen"].labels}
     arms = Arms(before.model, before.people, kept, before.axes, before.draws, times, before.solver)
+    habits = any(course.adherence is not None for course in kept.values())
     tables = []
-    for replicate, key in product(before.draws.labels, arms.keys):
+    for replicate, key in product(replicates, arms.keys):
         name, formulation, meal = key
         swept = {"regimen": name, "formulation": formulation or "", "meal": meal or ""}
         arm = arms.arm(replicate, key)
         own = _of_intakes(arm) if arm.personal else _of_schedule(arms, arm)
+        if not habits:
+            own = {name: column for name, column in own.items() if name not in HABITUAL}
         own["subject"] = before.people.subject[own["subject"]]
         tables.append({"replicate": replicate, **swept, **own})
     return tables
@@ -107,6 +123,9 @@ def _of_schedule(arms: Arms, arm: Arm) -> dict[str, Any]:
     return {
         "subject": subject,
         "time (h)": plan.time[at],
+        "prescribed (mg)": given,
+        "taken": np.ones(len(at), dtype=bool),
+        "taken at (h)": plan.time[at],
         "amount (mg)": given,
         "compartment": np.array(list(arm.compiled.states))[plan.target[kind]],
         "dose formulation": np.array([intake.formulation or "" for intake in plan.intake])[kind],
@@ -139,12 +158,12 @@ def _of_intakes(arm: Arm) -> dict[str, Any]:
     names = np.array([*meals_of(arm.compiled.model), ""])
     meals = names[np.broadcast_to(arm.plan.meal_codes(intakes.meal), intakes.taken.shape)[subject, at]]
     kind = arm.plan.regimen.doses()[1][at]
-    habit = arm.plan.regimen.adherence is not None
-    beside = {"prescribed (mg)": given, "taken": taken, "taken at (h)": np.where(taken, when, np.nan)}
     return {
         "subject": subject,
         "time (h)": intakes.time[at],
-        **(beside if habit else {}),
+        "prescribed (mg)": given,
+        "taken": taken,
+        "taken at (h)": np.where(taken, when, np.nan),
         "amount (mg)": np.where(taken, given, 0.0),
         "compartment": np.array(list(arm.compiled.states))[of_doses(intakes.target)],
         "dose formulation": np.array([intake.formulation or "" for intake in arm.plan.settled()])[kind],
@@ -157,10 +176,10 @@ def _of_intakes(arm: Arm) -> dict[str, Any]:
     }
 
 
-def _of_records(before: AskedRecords) -> list[dict[str, Any]]:
+def _of_records(before: AskedRecords, replicates: Sequence[int]) -> list[dict[str, Any]]:
     found = []
     tables = Tables(before, None)
-    for replicate, arm in product(before.draws.labels, combinations(before.axes)):
+    for replicate, arm in product(replicates, combinations(before.axes)):
         plan = tables.plan(replicate, arm, tables.sets(replicate, arm), strict=False)
         chosen = {"formulation": arm[0] or "", "meal": arm[1] or ""}
         own = _of_events(plan, before, tables.compiled(replicate), chosen)

@@ -78,6 +78,18 @@ class Log:
             self.meal[span, :doses] = np.where(intakes.taken, plan.meal_codes(intakes.meal), -1)
         drawn.write_kappas(self.kappas, span)
 
+    def write_prescribed(self, plan: Plan, total: np.ndarray, count: np.ndarray) -> None:
+        """Write down that everybody took the ``count`` (subject,) first doses as prescribed, ``total`` [mg] in all."""
+        self.total[:], self.count[:] = total, count
+        time = plan.doses[0]
+        taken = np.arange(len(time)) < count[:, np.newaxis]
+        if self.taken is not None:
+            self.taken[:, : len(time)] = taken
+        if self.at is not None:
+            self.at[:, : len(time)] = np.where(taken, time, np.nan)
+        if self.meal is not None:
+            self.meal[:, : len(time)] = np.where(taken, plan.meal_codes(None), -1)
+
 
 @dataclass(frozen=True)
 class Arm:

@@ -140,7 +140,9 @@ def individual(
     """
     if effect.distribution == "log-normal":
         factor = np.exp(eta)
-        return np.multiply(typical, factor, out=factor if factor.ndim >= np.ndim(typical) else None)
+        # typical values may differ from dose to dose where etas do not
+        fits = np.broadcast_shapes(np.shape(typical), factor.shape) == factor.shape
+        return np.multiply(typical, factor, out=factor if fits else None)
     if effect.distribution == "normal":
         return typical + scale * eta
     if effect.distribution == "box-cox":
@@ -148,6 +150,8 @@ def individual(
         return typical * np.exp(eta if shape == 0.0 else np.expm1(shape * eta) / shape)
     low, high = (scale * end for end in effect.limits)
     share = (typical - low) / (high - low)
+    # covariates or estimates may lead out of the range, where there are no odds
+    share = np.where((share >= 0.0) & (share <= 1.0), share, np.nan)
     # the odds of the value are those of the typical value, times exp(eta); written so that neither end overflows
     return low + (high - low) * share / (share + (1.0 - share) * np.exp(-eta))
 
