@@ -1,5 +1,6 @@
 """What was drawn and taken in all arms of a simulation, and what a Dataset says of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -9,7 +10,7 @@ import numpy as np
 from doseline.arms import Arms
 from doseline.dataset import VARIABLES, More
 from doseline.intakes import meals_of
-from doseline.population.variability import KAPPA, effect_attrs, occasional
+from doseline.population.variability import KAPPA, effect_attrs, in_proportion, kappa_spread, occasional
 from doseline.solve_intakes import Log
 
 
@@ -88,12 +89,17 @@ class Logs:
         parameters = arms.model.parameters
         seen: dict[str, list[np.ndarray]] = {}
         own: dict[str, list[np.ndarray]] = {}
+        shares: dict[str, list[np.ndarray]] = {name: [] for name in arms.model.occasions}
         for replicate in arms.draws.labels:
             etas = dict[str, np.ndarray]()
             compiled = arms.compiled(replicate)
             drawn = arms.between_subjects(replicate)
             with np.errstate(all="ignore"):
                 values = compiled.parameters(arms.covariates, effects=drawn.effects(seen=etas))
+            for name, effect in arms.model.occasions.items():
+                if in_proportion(effect):
+                    value = np.abs(values[name]) / parameters[name].to_coherent
+                    shares[name].append(np.broadcast_to(value, (len(arms.people),)))
             for label, eta in etas.items():
                 seen.setdefault(label, []).append(eta)
             for name in parameters:
@@ -105,8 +111,10 @@ class Logs:
             found[label] = More(("replicate", "subject"), np.stack(etas_of), effect_attrs(arms.model, label))
         for name, kappa in self.kappas.items():
             dims, label = ("replicate", "subject", arms.model.occasions[name].every), f"{KAPPA}_{name}"
+            if shares[name]:
+                kappa *= np.stack(shares[name])[..., np.newaxis]
             found[label] = More(dims, kappa, effect_attrs(arms.model, label))
-        found |= self._courses()
+        found |= self._courses({name: np.stack(each) for name, each in shares.items() if each})
         if self.meal is not None:
             row, known = VARIABLES["dose_meal"], meals_of(arms.model)
             flags = {"flag_values": list(range(len(known))), "flag_meanings": " ".join(known)}
@@ -117,15 +125,20 @@ class Logs:
             found[name] = More(("replicate", "subject"), np.stack(values_of), effect_attrs(arms.model, name))
         return found
 
-    def _courses(self) -> dict[str, More]:
-        """Effects of whole courses (replicate, regimen, formulation, meal, subject)."""
+    def _courses(self, shares: Mapping[str, np.ndarray]) -> dict[str, More]:
+        """Effects of whole courses (replicate, regimen, formulation, meal, subject).
+
+        ``shares`` (replicate, subject) are what some of them are in proportion to.
+        """
         arms, found = self.arms, dict[str, list[np.ndarray]]()
         if not any(effect.every == "course" for effect in arms.model.occasions.values()):
             return {}
         for replicate, key in product(arms.draws.labels, arms.keys):
             drawn = arms.drawn(arms.arm(replicate, key))
             for name, each in drawn.occasions.items():
-                sd = arms.model.spread_of(name, between="occasions")
+                sd: float | np.ndarray = kappa_spread(arms.model, name)
+                if name in shares:
+                    sd = sd * shares[name][arms.draws.labels.index(replicate)]
                 found.setdefault(name, []).append(sd * each)
         dims = ("replicate", "regimen", "formulation", "meal", "subject")
         return {

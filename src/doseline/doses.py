@@ -91,9 +91,7 @@ def _cut(axis: Axis, name: str, levels: "xr.Dataset") -> Axis:
     return Axis(tuple(label for label in axis.labels if label in kept), axis.shown)
 
 
-def _of_regimens(
-    before: AskedRegimens, times: np.ndarray, replicates: Sequence[int]
-) -> list[dict[str, Any]]:
+def _of_regimens(before: AskedRegimens, times: np.ndarray, replicates: Sequence[int]) -> list[dict[str, Any]]:
     kept = {name: course for name, course in before.regimens.items() if name in before.axes["regimen"].labels}
     arms = Arms(before.model, before.people, kept, before.axes, before.draws, times, before.solver)
     habits = any(course.adherence is not None for course in kept.values())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from doseline.compile import Values
 from doseline.dataset import Axis, Level
 from doseline.dosing.records import Records
 from doseline.ended import Ended
@@ -51,7 +52,7 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
         seen = ((int((records.evid == 0).sum()), "observations"),)
         sizes = seen if times is None else ((len(records.subject), "subjects"), (len(times), "times"))
         raise too_large(tables.count, len(model.outputs), *sizes) from None
-    for note in _notes(model, records, solved[0].sets, solved[0].plans):
+    for note in _notes(model, records, solved[0].sets[0], solved[0].plans):
         warnings.warn(note, stacklevel=3)
     shape = (len(solved), *(max(1, len(axes[name].labels)) for name in ("formulation", "meal")))
     levels, status = joined(each.levels for each in solved), joined(each.status for each in solved)
@@ -59,13 +60,21 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
     parts = [each.ended for each in solved if each.ended is not None]
     ended = Ended(*(joined(each) for each in zip(*parts, strict=True))).shaped(shape) if parts else None
     if asked.on_failure == "raise" and status.any():
-        first = solved[int(np.argwhere(status)[0][0])]
+
+        def values(row: np.ndarray) -> Values:
+            own = solved[row[0]].sets
+            arm = int(np.ravel_multi_index((row[1], row[2]), shape[1:]))
+            return tables.values(draws.labels[row[0]], own[arm if len(own) > 1 else 0])
+
         raise failure(
             status,
             model,
-            first.values,
-            who=lambda row: f"subject {records.subject[row[-1]]}, at its first record",
-            at=first.sets.own[records.first[:-1]],
+            values,
+            who=lambda row: (
+                f"subject {records.subject[row[-1]]}, at its first record"
+                + (f", replicate {draws.labels[row[0]]}" if draws.replicates is not None else "")
+            ),
+            at=solved[0].sets[0].own[records.first[:-1]],
             rows="subjects" if status.size == status.shape[-1] else "rows",
             ended=ended,
         )
@@ -87,7 +96,7 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
         records=told_of(records, gridded=times is not None),
         draws=draws.to_dict(),
     )
-    sets = solved[0].sets
+    sets = solved[0].sets[0]
     given = [name for name in sets.columns if name in model.parameters]
     attrs["records"] = records.name
     attrs["covariate_interpolation"] = (

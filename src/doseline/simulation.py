@@ -227,7 +227,7 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
         raise failure(
             solved.status,
             model,
-            arms.values(int(np.argwhere(solved.status)[0][0])),
+            lambda row: arms.values(int(row[0])),
             who=lambda row: (
                 f"subject {people.subject[row[-1]]}, regimen '{names[row[1]]}'"
                 + (f", replicate {draws.labels[row[0]]}" if many else "")

@@ -15,7 +15,7 @@ from doseline.events import Events, events
 from doseline.origin import AskedRecords
 from doseline.population.draws import Draws
 from doseline.population.residual import observed_variables, seconds, with_error
-from doseline.population.variability import COUNTED, course_name, draw, effect_attrs, occasional
+from doseline.population.variability import COUNTED, ETA, course_name, draw, effect_attrs, occasional
 from doseline.record_dataset import LEADING
 from doseline.record_sets import Sets, occasions_of, sets_of
 from doseline.streams import numbers_of
@@ -29,9 +29,8 @@ class SolvedTable:
     levels: np.ndarray
     status: np.ndarray
     ended: Ended | None
-    sets: Sets
+    sets: list[Sets]  # of all arms together, or of each where a course is an occasion
     plans: list[Events]
-    values: Values  # (system,) every name's value
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,11 @@ class Tables:
     def typical(self) -> "Tables":
         """The same for typical subjects."""
         return replace(self, asked=replace(self.asked, draws=Draws()))
+
+    @property
+    def by_course(self) -> bool:
+        """Whether subjects differ from arm to arm, because a course is an occasion."""
+        return "course" in occasional(self.asked.model, self.asked.draws.effects).values()
 
     @cached_property
     def numbers(self) -> np.ndarray:
@@ -96,11 +100,12 @@ class Tables:
     def solve(self, replicate: int, *, threads: int) -> SolvedTable:
         """One replicate. Arms share their systems unless a course is an occasion."""
         arms, compiled = combinations(self.asked.axes), self.compiled(replicate)
-        by_course = "course" in occasional(self.asked.model, self.asked.draws.effects).values()
         strict = self.asked.on_failure == "raise"
         levels, status, ended, plans = [], [], [], []
-        for some in [[arm] for arm in arms] if by_course else [arms]:
+        every: list[Sets] = []
+        for some in [[arm] for arm in arms] if self.by_course else [arms]:
             sets = self.sets(replicate, some[0])
+            every.append(sets)
             own = [self.plan(replicate, arm, sets, strict=strict) for arm in some]
             plans += own
             if self.asked.solver.exact(self.asked.model):
@@ -113,34 +118,52 @@ class Tables:
                 ended.append(end)
             levels.append(found)
             status.append(how)
-        with np.errstate(all="ignore"):
-            values = compiled.parameters(sets.values, effects=sets.effects())
         whole = Ended(*(joined(each) for each in zip(*ended, strict=True))) if ended else None
-        return SolvedTable(joined(levels), joined(status), whole, sets, plans, values)
+        return SolvedTable(joined(levels), joined(status), whole, every, plans)
+
+    def values(self, replicate: int, sets: Sets) -> Values:
+        """Every name's value for each system."""
+        with np.errstate(all="ignore"):
+            return self.compiled(replicate).parameters(sets.values, effects=sets.effects())
 
     def variables(self, solved: list[SolvedTable]) -> dict[str, More]:
-        """Etas, kappas, individual parameters: of each observation, or of each subject where times are a grid."""
-        model, records = self.asked.model, self.asked.records
+        """Etas, kappas, individual parameters: of each observation, or of each subject where times are a grid.
+
+        What a course changes differs from arm to arm, and has the dims of formulations and meals too.
+        """
         if not self.asked.draws.effects and self.asked.draws.replicates is None:
             return {}
-        gridded = self.times is not None
-        at = records.first[:-1] if gridded else np.flatnonzero(records.evid == 0)
-        dims = ("replicate", "subject" if gridded else "record")
+        last, shape = "record" if self.times is None else "subject", [len(solved)]
+        shape += [max(1, len(self.asked.axes[name].labels)) for name in LEADING[1:]]
         found: dict[str, list[np.ndarray]] = {}
         for replicate, each in zip(self.asked.draws.labels, solved, strict=True):
-            system, seen = each.sets.own[at], dict[str, np.ndarray]()
-            effects = each.sets.effects(system, seen, moving=not gridded)
-            with np.errstate(all="ignore"):
-                own = {name: np.asarray(value)[system] for name, value in each.sets.values.items()}
-                values = self.compiled(replicate).parameters(own, effects=effects)
-            for label, eta in seen.items():
-                found.setdefault(label, []).append(eta)
-            estimates = self.compiled(replicate).estimates
-            for name, parameter in model.parameters.items():
-                if name in effects.upon or name in effects.instead or name in {*model.individual, *estimates}:
-                    value = np.broadcast_to(values[name], at.shape) / parameter.to_coherent
+            for sets in each.sets:
+                for name, value in self._differing(replicate, sets).items():
                     found.setdefault(name, []).append(value)
-        return {name: More(dims, np.stack(each), effect_attrs(model, name)) for name, each in found.items()}
+        more = {}
+        for name, values in found.items():
+            whole, attrs = np.stack(values), effect_attrs(self.asked.model, name)
+            if self.by_course and not name.startswith(f"{ETA}_"):
+                more[name] = More((*LEADING, last), whole.reshape(*shape, -1), attrs)
+            else:  # the same in all arms
+                more[name] = More((LEADING[0], last), whole[:: len(whole) // len(solved)], attrs)
+        return more
+
+    def _differing(self, replicate: int, sets: Sets) -> dict[str, np.ndarray]:
+        """Etas, kappas, individual parameters, (subject,) or (record,), of one arm."""
+        model, records, gridded = self.asked.model, self.asked.records, self.times is not None
+        at = records.first[:-1] if gridded else np.flatnonzero(records.evid == 0)
+        compiled, system, seen = self.compiled(replicate), sets.own[at], dict[str, np.ndarray]()
+        effects = sets.effects(system, seen, moving=not gridded)
+        with np.errstate(all="ignore"):
+            own = {name: np.asarray(value)[system] for name, value in sets.values.items()}
+            values = compiled.parameters(own, effects=effects)
+        varying = {*effects.upon, *effects.instead, *model.individual, *compiled.estimates}
+        return seen | {
+            name: np.broadcast_to(values[name], at.shape) / parameter.to_coherent
+            for name, parameter in model.parameters.items()
+            if name in varying
+        }
 
     def typical_levels(self, levels: np.ndarray) -> dict[str, More]:
         """Levels (1, formulation, meal, output, ...) of typical subjects."""

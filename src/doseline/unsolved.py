@@ -20,7 +20,7 @@ SHOWN_VALUES = 12
 def failure(
     status: np.ndarray,
     model: Model,
-    values: Values,
+    values: Callable[[np.ndarray], Values],
     *,
     who: Callable[[np.ndarray], str],
     at: np.ndarray,
@@ -29,8 +29,8 @@ def failure(
 ) -> SolveError:
     """One message for all failed rows: how many, why, and the first of them with their parameters.
 
-    ``status`` is (..., subject), and ``who`` names a row from its position there; ``at`` (subject,) says which of the
-    ``values`` are a subject's; ``ended`` tells when and where the steps of a row failed.
+    ``status`` is (..., subject); from the position of a row there, ``who`` names it, and ``values`` gives every name's
+    values, of which ``at`` (subject,) says which are a subject's; ``ended`` tells when and where its steps failed.
     """
     failed = np.argwhere(status)
     codes = status[tuple(failed.T)]
@@ -41,7 +41,7 @@ def failure(
         for row in failed[codes == reason]:
             subject = int(row[-1])
             if subject not in seen and len(seen) < max(1, SHOWN_FAILURES // len(reasons)):
-                own = {name: _one_of(value, at[subject]) for name, value in values.items()}
+                own = {name: _one_of(value, at[subject]) for name, value in values(row).items()}
                 lines = [f"{who(row)}: {_given(model, own)}", *_where(model, own, reason, ended, tuple(row))]
                 seen[subject] = "\n  ".join(lines)
         told.append("\n".join([STATUS[reason].sentence, *seen.values()]).replace("\n", "\n  "))

@@ -75,3 +75,60 @@ def test_a_typical_value_outside_the_range_of_a_logit_normal_effect_is_no_number
     assert np.isnan(levels["F"].values).tolist() == [False, True, False]
     with pytest.raises(SolveError, match="F nan"):
         dl.simulate(model, "100 mg once", people, times="1 h for 2 h", seed=7)
+
+
+@pytest.mark.parametrize("every", ["course", "day"])
+def test_kappas_in_proportion_to_the_subjects_own_value(every):
+    """Truth: the slope of the logarithm of the level is (CL + kappa) / V.
+
+    Tolerance: a difference of two logarithms.
+    """
+    model = IV.edit(
+        variability={"CL": "50 %"}, occasions={"CL": effect(distribution="normal", cv="20 %", every=every)}
+    )
+    people = dl.cohort(subject=np.arange(1, 6))
+    levels = dl.simulate(model, "100 mg once", people, times=np.arange(0.0, 30.0), seed=7, replicates=2)
+    kappa = levels["kappa_CL"].isel(day=0) if every == "day" else levels["kappa_CL"]
+    slope = np.log(levels["plasma"].isel(time=0) / levels["plasma"].isel(time=10)) / 10
+    np.testing.assert_allclose(50 * slope, levels["CL"] + kappa, rtol=1e-12)
+
+
+def test_a_table_whose_course_is_an_occasion_says_what_each_arm_was_made_with():
+    """Truth: the same table with one meal alone; and CL is 15 L/h exp(eta + kappa) at 70 kg."""
+    model = ORAL.edit(variability={"CL": "30 %"}, occasions={"CL": effect(cv="40 %", every="course")})
+    table = {
+        "ID": [1, 1, 2, 2],
+        "TIME": [0, 5, 0, 5],
+        "AMT": [100, 0, 100, 0],
+        "EVID": [1, 0, 1, 0],
+        "WT": 70.0,
+    }
+    records = dl.read_records(pd.DataFrame(table))
+    for times in (None, [2.0, 5.0]):
+        both = dl.simulate(model, records, seed=7, meal=["fed", "fasted"], times=times, replicates=2)
+        assert "meal" not in both["eta_CL"].dims
+        for meal in ("fed", "fasted"):
+            alone = dl.simulate(model, records, seed=7, meal=meal, times=times, replicates=2)
+            for name in ("plasma", "kappa_CL", "eta_CL", "CL"):
+                one = both[name].sel(meal=meal) if "meal" in both[name].dims else both[name]
+                np.testing.assert_array_equal(one.values, alone[name].values)
+            expected = 15 * np.exp(alone["eta_CL"] + alone["kappa_CL"])
+            np.testing.assert_allclose(alone["CL"].values, expected.values, rtol=1e-14)
+
+
+def test_a_failed_row_is_told_with_the_values_of_its_replicate():
+    """Truth: the clearances that the simulation itself has for these rows."""
+    model = IV.edit(variability={"CL": effect(distribution="normal", sd=3.0)})
+    people = dl.cohort(subject=np.arange(1, 21))
+    asked = {"times": "1 h for 2 h", "seed": 6, "replicates": 3}
+    marked = dl.simulate(model, "100 mg once", people, on_failure="mark", **asked)
+    failed = np.argwhere(marked["status"].values)
+    assert len({row[0] for row in failed.tolist()}) > 1
+    with pytest.raises(SolveError) as caught:
+        dl.simulate(model, "100 mg once", people, **asked)
+    for replicate, subject in failed[:5].tolist():
+        clearance = float(marked["CL"][replicate, subject])
+        told = (
+            f"subject {subject + 1}, regimen '100 mg once', replicate {replicate + 1}: CL {clearance:.4g} L/h"
+        )
+        assert told in str(caught.value)

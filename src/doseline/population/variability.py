@@ -79,14 +79,14 @@ class Drawn:
         return Effects(instead, {name: _chain(each) for name, each in steps.items()})
 
     def write_kappas(self, rooms: Mapping[str, np.ndarray], span: slice) -> None:
-        """Write what differs between counted occasions, as etas of the typical value of the file, into rows of rooms.
+        """Write what differs between counted occasions into rows of rooms: kappas, but for `in_proportion` ones.
 
         Rooms are (subject, occasion), and hold fewer occasions or more.
         """
         for name, room in rooms.items():
             drawn = self.occasions[name]
             count = min(drawn.shape[1], room.shape[1])
-            sd = self.model.spread_of(name, between="occasions")
+            sd = kappa_spread(self.model, name)
             np.multiply(drawn[:, :count], sd, out=room[span, :count])
 
     def _replace(
@@ -107,12 +107,23 @@ class Drawn:
         """Values of a parameter in coherent units, from typical ones."""
         effect: Effect = (self.model.variability if between == "subjects" else self.model.occasions)[name]
         scale = self.model.parameters[name].to_coherent
-        own = effect.distribution == "normal" and effect.cv is not None
+        own = in_proportion(effect)
         sd = self.model.spread_of(name, between=between, typical=typical / scale if own else None)  # type: ignore[arg-type]
         eta = sd * drawn
         if seen is not None:
             seen[label] = eta
         return individual(effect, typical, eta, scale)
+
+
+def in_proportion(effect: Effect) -> bool:
+    """Whether the spread is a share of the value that the effect acts on."""
+    return effect.distribution == "normal" and effect.cv is not None
+
+
+def kappa_spread(model: Model, name: str) -> float:
+    """Standard deviation of a kappa; of one that is `in_proportion`, for a value of 1."""
+    own = in_proportion(model.occasions[name])
+    return model.spread_of(name, between="occasions", typical=1.0 if own else None)
 
 
 def _chain(
