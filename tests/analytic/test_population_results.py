@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import doseline as dl
-from doseline.errors import SolveError
+from doseline.errors import InputError, ModelError, SolveError
 
 MADE = {"source": "test", "status": "assumption"}
 ORAL, IV = dl.load_model("one-compartment-oral"), dl.load_model("one-compartment-iv")
@@ -132,3 +132,12 @@ def test_a_failed_row_is_told_with_the_values_of_its_replicate():
             f"subject {subject + 1}, regimen '100 mg once', replicate {replicate + 1}: CL {clearance:.4g} L/h"
         )
         assert told in str(caught.value)
+
+
+def test_estimates_of_what_every_meal_sets_are_refused():
+    """Truth: a value of a meal takes the place of the typical one, so that all replicates would be the same."""
+    told = {"parameters": ["F"], "covariance": [[0.01]]} | MADE
+    with pytest.raises(ModelError, match="every meal sets its own 'F'"):
+        ORAL.edit(uncertainty=told)
+    with pytest.raises(InputError, match="every meal sets its own 'F'"):
+        dl.simulate(ORAL, COURSE, PEOPLE, times="6 h", seed=1, replicates=2, uncertainty={"F": [0.9, 1.0]})

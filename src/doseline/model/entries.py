@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -230,3 +231,9 @@ class Output(Entry):
     def from_coherent(self) -> float:
         """Factor from the unit inside to `unit`."""
         return factor(coherent(self.unit)[1], self.unit)
+
+
+def set_by_every_meal(name: str, formulations: Mapping[str, Formulation]) -> bool:
+    """Whether each meal has a value of its own of this parameter, so that nobody has the typical one."""
+    meals = [meal for each in formulations.values() for meal in each.meals.values()]
+    return bool(meals) and all(name in meal.overrides for meal in meals)

@@ -24,6 +24,7 @@ from doseline.model.entries import (
     Route,
     Source,
     positive_kind,
+    set_by_every_meal,
 )
 from doseline.model.linear import LinearForm, linear_form
 from doseline.model.matrix import Rows
@@ -257,8 +258,7 @@ class Model(Entry):
                 place=place,
                 advice=covariate if name in self.covariates else did_you_mean(name, self.parameters),
             )
-        meals = [meal for each in self.formulations.values() for meal in each.meals.values()]
-        if meals and all(name in meal.overrides for meal in meals):
+        if set_by_every_meal(name, self.formulations):
             raise InputError(
                 f"every meal sets its own '{name}'",
                 place=place,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from doseline.errors import InputError, did_you_mean
 from doseline.model.block import Block
-from doseline.model.entries import Parameter, positive_kind
+from doseline.model.entries import Parameter, positive_kind, set_by_every_meal
 from doseline.model.percent import check_log_spread
 from doseline.model.sections import Draft, quoted
 from doseline.model.variability import DISTRIBUTIONS, Effect, Occasional
@@ -220,6 +220,9 @@ class _Spreads:
             parameter = self.draft.parameters.get(name)
             if name not in known:
                 self.complain("uncertainty", f"unknown parameter '{name}'", self.instead(name))
+            elif set_by_every_meal(name, self.draft.formulations):
+                told = f"every meal sets its own '{name}'"
+                self.complain("uncertainty", told, "leave it out: other estimates of it would change nothing")
             elif parameter is not None and uncertainty.scale == "log" and parameter.value <= 0.0:
                 told = f"scale = 'log' with {name} = {parameter.value:g} {parameter.unit}"
                 self.complain("uncertainty", told.removesuffix(" 1"), "a logarithm needs a value above 0")

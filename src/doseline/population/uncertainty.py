@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from doseline.errors import InputError, did_you_mean
-from doseline.model.entries import Parameter, positive_kind
+from doseline.model.entries import Parameter, positive_kind, set_by_every_meal
 from doseline.model.spec import Model
 from doseline.population.given import read_columns
 from doseline.streams import Streams, correlated
@@ -29,6 +29,12 @@ def read_table(given: Any, model: Model, *, replicates: int) -> dict[str, tuple[
         if name not in model.parameters:
             raise InputError(
                 f"unknown parameter '{name}'", place=place, advice=did_you_mean(name, model.parameters)
+            )
+        if set_by_every_meal(name, model.formulations):
+            raise InputError(
+                f"every meal sets its own '{name}'",
+                place=f"{place} {name}",
+                advice="leave it out: other estimates of it would change nothing",
             )
         table[name] = _numbers(column, model.parameters[name], place=f"{place} {name}")
     if not table:
