@@ -210,6 +210,11 @@ class _Reader(Figures):
                 f"expected {name}({', '.join(known.takes)})",
             )
         spread = given.pop() if name == "lognormal" or "cv" in given[-1].lower() else ""
+        if name == "normal" and self.unit is None and not unit_in(given[0]) and unit_in(given[-1]) == "%":
+            raise self.wrong(
+                f"found '{given[-1]}' behind a mean without a unit in '{shown}'",
+                f"write 'cv {given[-1]}' for a CV, or '{given[0]} %' for the mean",
+            )
         self.learn(given)
         numbers = [self.read(part) for part in given]
         if spread:

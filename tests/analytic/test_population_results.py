@@ -141,3 +141,11 @@ def test_estimates_of_what_every_meal_sets_are_refused():
         ORAL.edit(uncertainty=told)
     with pytest.raises(InputError, match="every meal sets its own 'F'"):
         dl.simulate(ORAL, COURSE, PEOPLE, times="6 h", seed=1, replicates=2, uncertainty={"F": [0.9, 1.0]})
+
+
+def test_an_sd_of_percent_beside_a_mean_without_a_unit_is_refused():
+    """Truth: "normal(4, 10 %)" may be 4 with a CV of 10 %, 4 with an SD of 0.1, or 4 % with an SD of 10 %."""
+    with pytest.raises(InputError, match="behind a mean without a unit"):
+        dl.cohort(3, seed=1, SCORE="normal(4, 10 %)")
+    assert dl.cohort(3, seed=1, SCORE="normal(4, cv 10 %)").units["SCORE"] is None
+    assert dl.cohort(3, seed=1, SCORE="normal(45 %, 3 %) within 40..50").units["SCORE"] == "%"
