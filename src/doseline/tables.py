@@ -201,6 +201,11 @@ class Tables:
                     whose = per_record(self.numbers, records.first)[records.evid == 0]
                     when = seconds(records.time[records.evid == 0]).astype(np.uint64)
                     error = streams.normal(what, whose * np.uint64(2**32) + when)
+                    again = _again(per_record(records.first[:-1], records.first)[records.evid == 0], when)
+                    for number in range(1, int(again.max()) + 1):
+                        at = again == number
+                        key = whose[at] * np.uint64(2**32) + when[at]
+                        error[at] = streams.normal(f"{what} again {number}", key)
                 rows[row] = with_error(residual, exact[row], error)
             found |= observed_variables(name, output, residual, seen, (*LEADING, *self._last))
         return found
@@ -210,3 +215,11 @@ def joined(parts: Iterable[np.ndarray]) -> np.ndarray:
     """Arrays one after another; not copied where there is only one."""
     every = list(parts)
     return every[0] if len(every) == 1 else np.concatenate(every)
+
+
+def _again(whose: np.ndarray, when: np.ndarray) -> np.ndarray:
+    """How many observations of the same subject and time stand before each; those of a subject are in order of time."""
+    new = np.ones(len(when), dtype=bool)
+    new[1:] = (whose[1:] != whose[:-1]) | (when[1:] != when[:-1])
+    position = np.arange(len(when))
+    return position - np.maximum.accumulate(np.where(new, position, 0))

@@ -149,3 +149,13 @@ def test_an_sd_of_percent_beside_a_mean_without_a_unit_is_refused():
         dl.cohort(3, seed=1, SCORE="normal(4, 10 %)")
     assert dl.cohort(3, seed=1, SCORE="normal(4, cv 10 %)").units["SCORE"] is None
     assert dl.cohort(3, seed=1, SCORE="normal(45 %, 3 %) within 40..50").units["SCORE"] == "%"
+
+
+def test_two_observations_of_one_time_have_errors_of_their_own():
+    """Truth: errors are independent; and those of a table without the last observation stay the same."""
+    model = IV.edit(residual={"plasma": "15 %"})
+    table = pd.DataFrame({"ID": 1, "TIME": [0, 5, 5, 5], "AMT": [100, 0, 0, 0], "EVID": [1, 0, 0, 0]})
+    seen = dl.simulate(model, dl.read_records(table), seed=2, observed=True)["plasma_observed"].values
+    assert len(set(seen.tolist())) == 3
+    fewer = dl.simulate(model, dl.read_records(table[:3]), seed=2, observed=True)["plasma_observed"].values
+    np.testing.assert_array_equal(fewer, seen[:2])
