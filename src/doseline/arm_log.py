@@ -104,7 +104,8 @@ class Logs:
                 seen.setdefault(label, []).append(eta)
             for name in parameters:
                 varies = name in arms.model.individual or name in drawn.subjects or name in compiled.estimates
-                if varies:
+                # what a meal sets has another value for each meal
+                if varies and name not in arms.model.set_by_meals:
                     value = np.broadcast_to(values[name], (len(arms.people),)) / parameters[name].to_coherent
                     own.setdefault(name, []).append(value)
         for label, etas_of in seen.items():

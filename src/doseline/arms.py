@@ -194,11 +194,11 @@ class Arms:
     def drawn(self, arm: Arm) -> Drawn:
         """Effects between subjects, and between courses."""
         return draw(
-            self.model, arm.streams, arm.people.number, wanted=arm.wanted, counts={}, course=arm.course
+            self.model, arm.streams, arm.people.number, wanted=arm.wanted, numbers={}, course=arm.course
         )
 
     def between_subjects(self, replicate: int) -> Drawn:
         """Effects between subjects alone."""
         streams, number = self.draws.streams(replicate), self.subjects.number
         wanted = [name for name in self.draws.effects if name.startswith(f"{ETA}_")]
-        return draw(self.model, streams, number, wanted=wanted, counts={})
+        return draw(self.model, streams, number, wanted=wanted, numbers={})

@@ -1,6 +1,6 @@
 """The systems of an event table: every set of covariates, and of random effects, that any record has."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,6 +87,25 @@ def sets_of(compiled: Compiled, records: Records, occasions: Mapping[str, np.nda
         columns, joined, len(own_first) + len(stretch_first), own_at, len(own_first) + stretch_at,
         subject=np.concatenate([whose[own_first], whose[stretch_first]]), occasion=occasion,
     )  # fmt: skip
+
+
+def refuse_given(sets: Sets, compiled: Compiled, effects: Collection[str], place: str) -> None:
+    """A parameter that the table gives must not be drawn instead: one of the two would do nothing."""
+    model = compiled.model
+    for name, column in sets.columns.items():
+        effect = model.variability.get(name)
+        if effect is not None and effect.replaces and f"eta_{name}" in effects:
+            raise InputError(
+                f"the column {column} gives {name}, and so does its {effect.distribution} effect",
+                place=place,
+                advice=f"leave the column out, or leave {name} out of effects=[...]",
+            )
+        if name in compiled.estimates:
+            raise InputError(
+                f"the column {column} gives {name}, and so does its uncertainty",
+                place=place,
+                advice="leave the column out, or leave replicates out",
+            )
 
 
 def occasions_of(records: Records, kinds: Iterable[str]) -> dict[str, np.ndarray]:

@@ -130,7 +130,7 @@ class Arm:
         """The body of each subject, where it stays as it is."""
         whole = draw(
             self.compiled.model, self.streams, self.people.number,
-            wanted=self.wanted, counts={}, course=self.course,
+            wanted=self.wanted, numbers={}, course=self.course,
         )  # fmt: skip
         return system_of(
             self.compiled, self.people.covariates, self.infused,
@@ -160,8 +160,9 @@ class Arm:
         taking = habit.draw(self.streams, number, time) if habit is not None else None
         late = 0.0 if taking is None else float(taking.shift.max(initial=0.0))
         counts = self.plan.calendar.counts(len(time), max(float(self.times[-1]), float(time[-1]) + late))
+        numbers = {kind: np.arange(count) for kind, count in counts.items()}
         model, wanted = self.compiled.model, self.wanted
-        return taking, draw(model, self.streams, number, wanted=wanted, counts=counts, course=self.course)
+        return taking, draw(model, self.streams, number, wanted=wanted, numbers=numbers, course=self.course)
 
 
 def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tuple[np.ndarray, Ended | None]:

@@ -17,9 +17,12 @@ from doseline.population.draws import Draws
 from doseline.population.residual import observed_variables, seconds, with_error
 from doseline.population.variability import COUNTED, ETA, course_name, draw, effect_attrs, occasional
 from doseline.record_dataset import LEADING
-from doseline.record_sets import Sets, occasions_of, sets_of
+from doseline.record_sets import Sets, occasions_of, refuse_given, sets_of
 from doseline.streams import numbers_of
 from doseline.walk_events import solve_events
+
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number: times it, numbers of subjects lie far apart, and leave room for times between them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,12 @@ class Tables:
     def sets(self, replicate: int, arm: tuple[str | None, str | None]) -> Sets:
         """The systems of one arm, with what was drawn for them."""
         compiled, draws = self.compiled(replicate), self.asked.draws
-        sets = sets_of(compiled, self.asked.records, self.occasions)
+        # numbers of visits may be dates: only those that occur are drawn
+        numbers, places = {}, {}
+        for kind, number in self.occasions.items():
+            numbers[kind], places[kind] = np.unique(number, return_inverse=True)
+        sets = sets_of(compiled, self.asked.records, places)
+        refuse_given(sets, compiled, draws.effects, self.asked.records.name)
         if not draws.effects:
             return sets
         drawn = draw(
@@ -80,7 +88,7 @@ class Tables:
             draws.streams(replicate),
             self.numbers,
             wanted=draws.effects,
-            counts={kind: int(number.max()) + 1 for kind, number in self.occasions.items()},
+            numbers=numbers,
             course=course_name("", *arm),
         )
         return replace(sets, drawn=drawn)
@@ -159,6 +167,7 @@ class Tables:
             own = {name: np.asarray(value)[system] for name, value in sets.values.items()}
             values = compiled.parameters(own, effects=effects)
         varying = {*effects.upon, *effects.instead, *model.individual, *compiled.estimates}
+        varying -= model.set_by_meals
         return seen | {
             name: np.broadcast_to(values[name], at.shape) / parameter.to_coherent
             for name, parameter in model.parameters.items()
@@ -200,12 +209,12 @@ class Tables:
                     # subject and time of each observation as one number
                     whose = per_record(self.numbers, records.first)[records.evid == 0]
                     when = seconds(records.time[records.evid == 0]).astype(np.uint64)
-                    error = streams.normal(what, whose * np.uint64(2**32) + when)
+                    seen_at = whose * SPREAD + when
+                    error = streams.normal(what, seen_at)
                     again = _again(per_record(records.first[:-1], records.first)[records.evid == 0], when)
                     for number in range(1, int(again.max()) + 1):
                         at = again == number
-                        key = whose[at] * np.uint64(2**32) + when[at]
-                        error[at] = streams.normal(f"{what} again {number}", key)
+                        error[at] = streams.normal(f"{what} again {number}", seen_at[at])
                 rows[row] = with_error(residual, exact[row], error)
             found |= observed_variables(name, output, residual, seen, (*LEADING, *self._last))
         return found

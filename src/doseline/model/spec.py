@@ -154,6 +154,12 @@ class Model(Entry):
         """The first formulation; None where the file has none."""
         return next(iter(self.formulations), None)
 
+    @property
+    def set_by_meals(self) -> frozenset[str]:
+        """Parameters that some meal of some formulation sets."""
+        meals = (meal for each in self.formulations.values() for meal in each.meals.values())
+        return frozenset(name for meal in meals for name in meal.overrides)
+
     def default_meal(self, formulation: str | None = None) -> str | None:
         """Give the first meal of a formulation (of the default one); None where it has none."""
         chosen = formulation or self.default_formulation

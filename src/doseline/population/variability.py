@@ -182,13 +182,13 @@ def draw(
     number: np.ndarray,
     *,
     wanted: Iterable[str],
-    counts: Mapping[str, int],
+    numbers: Mapping[str, np.ndarray],
     course: str = "",
 ) -> Drawn:
     """Draw the ``wanted`` effects, named as `effect_names` has them, for the subjects of these numbers.
 
-    ``counts`` says how many occasions there are of each kind; kinds that are missing are not drawn. ``course`` is what
-    tells one course of a subject from another.
+    ``numbers`` (occasion,) are those of the occasions of each kind; kinds that are missing are not drawn. ``course`` is
+    what tells one course of a subject from another.
     """
     chosen, subjects, occasions = set(wanted), dict[str, np.ndarray](), dict[str, np.ndarray]()
     for names, factor in model.effect_blocks("subjects"):
@@ -204,12 +204,12 @@ def draw(
     for names, factor in model.effect_blocks("occasions"):
         every = model.occasions[names[0]].every
         if not any(f"{KAPPA}_{name}" in chosen for name in names) or (
-            every != "course" and every not in counts
+            every != "course" and every not in numbers
         ):
             continue
         behind = f" of {course}" if every == "course" else ""
         streamed = [f"{KAPPA} {name}{behind}" for name in names]
-        occasion = None if every == "course" else np.arange(counts[every])
+        occasion = None if every == "course" else numbers[every]
         found = correlated(streams, streamed, factor, number, occasion=occasion)
         for name, stream in zip(names, streamed, strict=True):
             if f"{KAPPA}_{name}" in chosen:
