@@ -17,6 +17,7 @@ import doseline as dl
 MANY = 1100
 """Subjects of three blocks."""
 WAIT = 120
+MADE = {"source": "test", "status": "assumption"}
 SPREADS = {"CL": "30 %", "V": "20 %", "KA": "40 %"}
 HABIT = {
     "taken": 0.8,
@@ -144,13 +145,13 @@ def test_an_effect_that_is_not_wanted():
 
 def test_an_effect_of_no_spread_changes_no_level():
     """exp(0) is 1: levels with a spread of 0 are those without the effect, also where the body changes by day."""
-    nothing = {"sd": 0.0, "source": "t", "status": "assumption"}
+    nothing = {"sd": 0.0, **MADE}
     flat = run(model=PLAIN.edit(variability={"F": nothing}, occasions={"F": {**nothing, "every": "dose"}}))
     assert different(run(model=PLAIN), flat, ["plasma", "plasma_observed"]) == []
 
 
 def test_adherence_of_everything():
-    """People who take all doses in time are those without a habit; draws of the rest stay, to the rounding of levels."""
+    """People who take all doses in time are those without a habit: in what is drawn, and in levels up to rounding."""
     prescribed, taken = run(course=COURSE, meal="fed"), run(course=COURSE.taken(1.0), meal="fed")
     assert different(prescribed, taken, ["eta_CL", "kappa_F", "CL", "V", "total_dose", "doses_taken"]) == []
     np.testing.assert_allclose(taken["plasma"], prescribed["plasma"], rtol=1e-13)
@@ -167,7 +168,7 @@ def test_habits_do_not_move_each_other():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_typical_run_is_one_without_a_seed(way):
-    model, course, times = WAYS[way]
+    model, _, times = WAYS[way]
     who = dl.cohort(WT=people().values("WT", "kg"))
     plainly = dl.simulate(model, COURSE, who, times=times)
     beside = run(way, typical=True)
@@ -185,9 +186,7 @@ def test_more_replicates(way):
 
 
 def test_replicates_of_uncertain_estimates():
-    model = STILL.edit(
-        uncertainty={"parameters": ["CL", "V"], "covariance": [[4.0], [5.0, 400.0]], "source": "t", "status": "assumption"}
-    )  # fmt: skip
+    model = STILL.edit(uncertainty={"parameters": ["CL", "V"], "covariance": [[4.0], [5.0, 400.0]], **MADE})
     three, five = run(model=model, replicates=3), run(model=model, replicates=5)
     assert different(three, five.isel(replicate=slice(0, 3))) == []
     certain = run(replicates=5)
