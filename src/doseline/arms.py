@@ -1,29 +1,32 @@
 """All arms of a simulation: every replicate of every regimen with every formulation and meal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from doseline.compile import Compiled, Values
-from doseline.dataset import VARIABLES, Axis, More, combinations
+from doseline.dataset import Axis, combinations
 from doseline.dosing.regimen import Regimen
 from doseline.ended import Ended, blank_ended
-from doseline.intakes import Calendar, Plan, meals_of
+from doseline.intakes import Calendar, Plan
 from doseline.model.spec import Model
 from doseline.ode import solve_courses
 from doseline.population.cohort import Cohort
 from doseline.population.draws import Draws
-from doseline.population.variability import ETA, KAPPA, Drawn, course_name, draw, effect_attrs, occasional
+from doseline.population.variability import ETA, Drawn, course_name, draw
 from doseline.request import covariates_of
 from doseline.schedule import Schedule, schedule, schedules_of, sizes_of
 from doseline.solve import solve
 from doseline.solve_intakes import Arm, Log, People, solve_intakes
 from doseline.solver import Solver
 from doseline.streams import numbers_of
+
+LogOf = Callable[[int, int], Log]
+"""Where to write what happens in a replicate of a regimen, by their positions."""
 
 
 class Solved(NamedTuple):
@@ -101,7 +104,7 @@ class Arms:
         plain = {name: replace(course, adherence=None) for name, course in self.regimens.items()}
         return replace(self, regimens=plain, draws=Draws())
 
-    def solve(self, log: "Logs | None", *, threads: int) -> Solved:
+    def solve(self, log_of: LogOf | None, *, threads: int) -> Solved:
         """Levels of all arms; what was drawn and taken goes to the log."""
         subjects = len(self.people)
         levels = np.empty((*self.shape, len(self.model.outputs), subjects, len(self.times)))
@@ -127,7 +130,7 @@ class Arms:
                 rows[:] = ended.status
             return Solved(levels, status, None if ended is None else ended.shaped(self.shape))
         for position, (replicate, key) in enumerate(product(self.draws.labels, self.keys)):
-            part = self._solve_arm(replicate, key, arms[position], log, position, threads)
+            part = self._solve_arm(replicate, key, arms[position], log_of, position, threads)
             if isinstance(part, Ended):
                 for whole, own in zip(ended or (), part, strict=True):
                     whole[position] = own
@@ -141,14 +144,14 @@ class Arms:
         replicate: int,
         key: tuple[str, str | None, str | None],
         levels: np.ndarray,
-        log: "Logs | None",
+        log_of: LogOf | None,
         position: int,
         threads: int,
     ) -> np.ndarray | Ended:
         """One arm in one replicate: its status (subject,), or how it ended."""
         arm = self.arm(replicate, key)
         at = np.unravel_index(position, self.shape)
-        own = log.of(int(at[0]), int(at[1])) if log is not None else Log.unread(len(self.people))
+        own = Log.unread(len(self.people)) if log_of is None else log_of(int(at[0]), int(at[1]))
         if arm.personal:
             status, ended = solve_intakes(arm, levels, own, threads=threads)
             return status if ended is None else ended
@@ -199,126 +202,3 @@ class Arms:
         streams, number = self.draws.streams(replicate), self.subjects.number
         wanted = [name for name in self.draws.effects if name.startswith(f"{ETA}_")]
         return draw(self.model, streams, number, wanted=wanted, counts={})
-
-
-@dataclass
-class Logs:
-    """What was drawn and taken in all arms, and what a Dataset says of it."""
-
-    arms: Arms
-    total: np.ndarray  # (replicate, regimen, subject)
-    count: np.ndarray
-    taken: np.ndarray | None  # (replicate, regimen, subject, dose)
-    at: np.ndarray | None
-    meal: np.ndarray | None
-    kappas: dict[str, np.ndarray]  # (replicate, subject, occasion)
-
-    @classmethod
-    def blank(cls, arms: Arms) -> "Logs":
-        """Room for everything that there is to say."""
-        people, regimens = len(arms.people), list(arms.regimens.values())
-        shape = (len(arms.draws.labels), len(regimens), people)
-        most = max(course.count for course in regimens)
-        habits = [course.adherence for course in regimens if course.adherence is not None]
-        counts = arms.calendar.counts(most, float(arms.times[-1]))
-        # arms of one length write all of it
-        blank = (
-            np.empty
-            if len({course.count for course in regimens}) == 1
-            else partial(np.full, fill_value=np.nan)
-        )
-        kappas = {
-            name: blank((shape[0], people, counts[every]))
-            for name, every in occasional(arms.model, arms.draws.effects).items()
-            if every != "course"
-        }
-        return cls(
-            arms,
-            np.empty(shape),
-            np.empty(shape, dtype=np.int64),
-            np.zeros((*shape, most), dtype=bool) if habits else None,
-            np.full((*shape, most), np.nan) if any(habit.late is not None for habit in habits) else None,
-            np.full((*shape, most), -1, dtype=np.int8) if any(habit.meals for habit in habits) else None,
-            kappas,
-        )
-
-    def of(self, replicate: int, regimen: int) -> Log:
-        """The part of one arm; arms that differ in formulation or meal only write the same."""
-        at = (replicate, regimen)
-        return Log(
-            self.total[at],
-            self.count[at],
-            None if self.taken is None else self.taken[at],
-            None if self.at is None else self.at[at],
-            None if self.meal is None else self.meal[at],
-            {name: room[replicate] for name, room in self.kappas.items()},
-        )
-
-    def told(self) -> dict[str, np.ndarray]:
-        """What `dataset.VARIABLES` has rows for."""
-        told = {"total_dose": self.total, "doses_taken": self.count}
-        planned = None
-        if self.taken is not None:
-            regimens, sizes = self.arms.regimens.values(), self.arms.subjects.sizes
-            people = (len(self.arms.people),)
-            own = [np.broadcast_to(course.doses_taken(**sizes), people) for course in regimens]
-            planned = np.broadcast_to(np.stack(own), self.count.shape)
-        optional = {
-            "doses_planned": planned,
-            "dose_taken": self.taken,
-            "dose_taken_at": self.at,
-        }
-        return told | {name: each for name, each in optional.items() if each is not None}
-
-    def variables(self) -> dict[str, More]:
-        """Etas, kappas, estimates and individual parameters."""
-        arms, found = self.arms, dict[str, More]()
-        parameters = arms.model.parameters
-        seen: dict[str, list[np.ndarray]] = {}
-        own: dict[str, list[np.ndarray]] = {}
-        for replicate in arms.draws.labels:
-            etas = dict[str, np.ndarray]()
-            compiled = arms.compiled(replicate)
-            drawn = arms.between_subjects(replicate)
-            with np.errstate(all="ignore"):
-                values = compiled.parameters(arms.covariates, effects=drawn.effects(seen=etas))
-            for label, eta in etas.items():
-                seen.setdefault(label, []).append(eta)
-            for name in parameters:
-                varies = name in arms.model.individual or name in drawn.subjects or name in compiled.estimates
-                if varies:
-                    value = np.broadcast_to(values[name], (len(arms.people),)) / parameters[name].to_coherent
-                    own.setdefault(name, []).append(value)
-        for label, etas_of in seen.items():
-            found[label] = More(("replicate", "subject"), np.stack(etas_of), effect_attrs(arms.model, label))
-        for name, kappa in self.kappas.items():
-            dims, label = ("replicate", "subject", arms.model.occasions[name].every), f"{KAPPA}_{name}"
-            found[label] = More(dims, kappa, effect_attrs(arms.model, label))
-        found |= self._courses()
-        if self.meal is not None:
-            row, known = VARIABLES["dose_meal"], meals_of(arms.model)
-            flags = {"flag_values": list(range(len(known))), "flag_meanings": " ".join(known)}
-            found["dose_meal"] = More(
-                row.dims, self.meal, {"units": row.units, "long_name": row.label, **flags}
-            )
-        for name, values_of in own.items():
-            found[name] = More(("replicate", "subject"), np.stack(values_of), effect_attrs(arms.model, name))
-        return found
-
-    def _courses(self) -> dict[str, More]:
-        """Effects of whole courses (replicate, regimen, formulation, meal, subject)."""
-        arms, found = self.arms, dict[str, list[np.ndarray]]()
-        if not any(effect.every == "course" for effect in arms.model.occasions.values()):
-            return {}
-        for replicate, key in product(arms.draws.labels, arms.keys):
-            drawn = arms.drawn(arms.arm(replicate, key))
-            for name, each in drawn.occasions.items():
-                sd = arms.model.spread_of(name, between="occasions")
-                found.setdefault(name, []).append(sd * each)
-        dims = ("replicate", "regimen", "formulation", "meal", "subject")
-        return {
-            f"{KAPPA}_{name}": More(
-                dims, np.stack(each).reshape(*arms.shape, -1), effect_attrs(arms.model, f"{KAPPA}_{name}")
-            )
-            for name, each in found.items()
-        }

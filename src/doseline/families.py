@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from doseline.streams import normal_quantile
+
 LARGEST_CV = 5.0
 """Coefficients of variation of log-normal quantities above 500 % are mistakes."""
 
@@ -142,16 +144,16 @@ FAMILIES: dict[str, Family] = {
         takes=("mean", "SD"),
         below=lambda numbers, x: _special().ndtr(_standard(numbers, x)),
         above=lambda numbers, x: _special().ndtr(-_standard(numbers, x)),
-        at=lambda numbers, p: numbers[0] + numbers[1] * _special().ndtri(p),
-        at_above=lambda numbers, p: numbers[0] - numbers[1] * _special().ndtri(p),
+        at=lambda numbers, p: numbers[0] + numbers[1] * normal_quantile(p),
+        at_above=lambda numbers, p: numbers[0] - numbers[1] * normal_quantile(p),
         complaint=_normal_complaint,
     ),
     "lognormal": Family(
         takes=("median", "CV"),
         below=lambda numbers, x: _special().ndtr(_log_standard(numbers, x)),
         above=lambda numbers, x: _special().ndtr(-_log_standard(numbers, x)),
-        at=lambda numbers, p: _from_log(numbers, _special().ndtri(p)),
-        at_above=lambda numbers, p: _from_log(numbers, -_special().ndtri(p)),
+        at=lambda numbers, p: _from_log(numbers, normal_quantile(p)),
+        at_above=lambda numbers, p: _from_log(numbers, -normal_quantile(p)),
         complaint=_lognormal_complaint,
         least=0.0,
     ),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.arms import Arms, Logs
+from doseline.arm_log import Logs
+from doseline.arms import Arms
 from doseline.dataset import DIMENSIONS, Axis, build
 from doseline.dosing.records import Records
 from doseline.errors import InputError
@@ -212,9 +213,9 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
     """All arms through the kernels, and the Dataset."""
     model, people, axes, draws = asked.model, asked.people, asked.axes, asked.draws
     arms = Arms(model, people, asked.regimens, axes, draws, times, asked.solver)
-    log = Logs.blank(arms) if arms.random else None
     try:
-        solved = arms.solve(log, threads=threads)
+        log = Logs.blank(arms) if arms.random else None
+        solved = arms.solve(None if log is None else log.of, threads=threads)
         typical = arms.typical().solve(None, threads=threads) if draws.typical else None
     except MemoryError:
         sizes = ((len(people), "subjects"), (len(times), "times"))

@@ -8,6 +8,7 @@ docs/theory/random_draws.md says what is guaranteed and why.
 from __future__ import annotations
 
 import hashlib
+import math
 import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from doseline.dimensions import DIMENSIONS, columns_of
 from doseline.errors import InputError
 
 _PREFIX = "doseline draws 1"
@@ -30,8 +32,8 @@ class Streams:
     ----------
     seed : int        A whole number from 0 on, of any size.
     replicate : int   Which repetition of the whole simulation.
-    sobol : bool      Draws of subjects 1, 2, 3, ... are points of a Sobol sequence, one dimension for each effect and
-                      occasion, instead of independent.
+    sobol : bool      Draws of subjects 1, 2, 3, ... are points of Sobol sequences, one dimension for each effect and
+                      occasion, instead of independent. Effects that `dimensions.py` names share one sequence.
 
     >>> people = np.array([1, 2, 3], dtype=np.uint64)
     >>> Streams(7).normal("CL", people).round(3).tolist()
@@ -56,18 +58,18 @@ class Streams:
         ----------
         effect : str                            What is drawn; another name gives independent draws.
         number : uint64 (subject,)              Which subject, see `numbers_of`.
-        occasion : whole numbers (occasion,)    Each from 0 on, below 2**32. None is occasion 0 alone.
+        occasion : whole numbers (occasion,)    Each from 0 on, below 2**32. None is occasion 0 alone, unless the effect
+                                                has a dimension of a Sobol sequence that it shares.
         attempt : int                           Counts up where a draw was refused.
 
         Returns
         -------
         (subject,), or (subject, occasion) where occasions are given.
         """
-        whose = np.ascontiguousarray(number, dtype=np.uint64)
-        when = _occasions(occasion)
-        drawn = np.empty((len(whose), len(when)))
+        whose, when = np.ascontiguousarray(number, dtype=np.uint64), _occasions(occasion)
+        drawn = np.empty(_shape(whose, when))
         self._fill(effect, whose, when, attempt, drawn.reshape(-1))
-        return drawn[:, 0] if occasion is None else drawn
+        return drawn
 
     def normal(
         self, effect: str, number: np.ndarray, *, occasion: np.ndarray | None = None, attempt: int = 0
@@ -78,19 +80,25 @@ class Streams:
         return drawn
 
     def _fill(
-        self, effect: str, number: np.ndarray, occasion: np.ndarray, attempt: int, out: np.ndarray
+        self, effect: str, number: np.ndarray, occasion: np.ndarray | None, attempt: int, out: np.ndarray
     ) -> None:
         """Write uniform numbers into ``out`` (subject * occasion,)."""
         # numba, behind the kernels, takes half a second to import: not before something is drawn
-        from doseline.kernels import philox, sobol
+        from doseline.kernels import owen, philox, sobol
 
-        key = self._key(effect, attempt)
-        if self.sobol:
-            _check_points(number)
-            room = np.empty((sobol.LEVELS, sobol.SIZE), np.uint64), np.empty((2, philox.BLOCK), np.uint64)
-            sobol.fill_sobol(key, number, occasion, out.reshape(len(number), len(occasion)), *room)
+        key, room = self._key(effect, attempt), np.empty((2, philox.BLOCK), np.uint64)
+        when = np.zeros(1, np.uint64) if occasion is None else occasion
+        if not self.sobol:
+            philox.fill_uniform(key, number, when, out, room)
+            return
+        _check_points(number)
+        # what is drawn again has no dimension: those refused together would come to lie together once more
+        if effect in DIMENSIONS and occasion is None and attempt == 0:
+            table = np.empty((owen.BYTES, owen.SIZE), np.uint64)
+            owen.fill_owen(key, columns_of(effect), number, out, table, room)
         else:
-            philox.fill_uniform(key, number, occasion, out, np.empty((2, philox.BLOCK), np.uint64))
+            table = np.empty((sobol.LEVELS, sobol.SIZE), np.uint64)
+            sobol.fill_sobol(key, number, when, out.reshape(len(number), len(when)), table, room)
 
     def _key(self, effect: str, attempt: int) -> np.uint64:
         """64 bits of a hash. The name comes last: no two sets of arguments give one text."""
@@ -124,13 +132,13 @@ def correlated(
     known = tuple(names)
     whose, when = np.ascontiguousarray(number, dtype=np.uint64), _occasions(occasion)
     lower = np.ascontiguousarray(factor, dtype=np.float64).reshape(len(known), len(known))
-    z = np.empty((len(known), len(whose) * len(when)))
+    shape = _shape(whose, when)
+    z = np.empty((len(known), math.prod(shape)))
     for row, name in zip(z, known, strict=True):
         streams._fill(name, whose, when, attempt, row)
         _to_normal(row)
     if len(known) > 1 or lower[0, 0] != 1.0:
         quantile.correlate(z, lower, z, np.empty((quantile.ROWS, quantile.BLOCK)))
-    shape = (len(whose),) if occasion is None else (len(whose), len(when))
     return {name: row.reshape(shape) for name, row in zip(known, z, strict=True)}
 
 
@@ -224,10 +232,15 @@ def _hashed(kind: str, text: str) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def _occasions(occasion: np.ndarray | None) -> np.ndarray:
-    """Occasions as the generator takes them; occasion 0 where there are none."""
+def _shape(number: np.ndarray, occasion: np.ndarray | None) -> tuple[int, ...]:
+    """Shape of what is drawn."""
+    return (len(number),) if occasion is None else (len(number), len(occasion))
+
+
+def _occasions(occasion: np.ndarray | None) -> np.ndarray | None:
+    """Occasions as the generator takes them."""
     if occasion is None:
-        return np.zeros(1, np.uint64)
+        return None
     given = np.asarray(occasion)
     if given.ndim != 1 or given.dtype.kind not in "iu":
         raise InputError(

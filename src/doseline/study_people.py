@@ -12,7 +12,7 @@ from doseline.errors import Problem
 from doseline.model.complaints import found
 from doseline.model.entries import Entry, Real, Text
 from doseline.population.cohort import Cohort, cohort
-from doseline.population.draw import read_drawn
+from doseline.population.recipe import read_drawn
 from doseline.study_reading import attempt, attempt_section, entry
 from doseline.units import STANDARD_UNITS, factor, parse_unit, registry
 

@@ -1,4 +1,4 @@
-"""Points of Sobol sequences found by name.
+"""Points of Sobol sequences found by name, of effects that share none (for those see test_sobol_together.py).
 
 Truth: what a (0, 1)-sequence is, to the last point; the discrepancy that independent points have on average, in closed
 form; scipy's Latin hypercube, which is as even along each axis and independent between them.

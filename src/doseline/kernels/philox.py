@@ -3,7 +3,7 @@ as easy as 1, 2, 3", SC '11).
 
 A key and a counter of four words go in, four words come out, all of 32 bits. There is no state: any draw can be asked
 for by itself, in any order. Here a counter is (number, low and high word; occasion; plane), where plane 0 holds random
-draws and plane 1 the directions of Sobol points.
+draws, planes 1 and 2 Sobol points of one effect by itself, and plane 3 those of effects that share a sequence.
 
 Words are kept in uint64, so that a product of two is exact, and the loops over subjects become vector code.
 """

@@ -1,4 +1,5 @@
-r"""Points of Sobol sequences, one dimension for each key: a name decides which, and no position in a list.
+r"""Points of Sobol sequences, one dimension for each key: a name decides which, and no position in a list. Effects that
+share one sequence are for `owen.py`.
 
 Each dimension is a (0, 1)-sequence in base 2, as each one of Sobol's is: of every 2**m points from a multiple of 2**m
 on, one falls into each interval of m binary digits. Digit j of point i is bit j of i, flipped or not by a random

@@ -12,10 +12,10 @@ from doseline.distribution import is_distribution
 from doseline.errors import InputError
 from doseline.population.anthropometry import FILLED, read_body
 from doseline.population.copula import read_correlations
-from doseline.population.draw import Plan, read_drawn, refuse_twice, refuse_without
 from doseline.population.given import Given, is_count, read_columns, read_count, read_covariate, read_subjects
 from doseline.population.grid import crossed_values
 from doseline.population.inclusion import Rejected, Rules, draw_until_kept, leave_out
+from doseline.population.recipe import Recipe, read_drawn, refuse_twice, refuse_without
 from doseline.streams import Streams, numbers_of, seed_of
 from doseline.units import factor
 
@@ -177,17 +177,17 @@ def cohort(
     if draws not in _DRAWS:
         raise InputError(f"found {draws!r:.40}", place="cohort draws", advice="expected 'random' or 'sobol'")
     refuse_twice(columns, covariates)
-    plan = _plan({**columns, **covariates}, bootstrap, body, correlations, crossed and count is None)
-    if crossed and (count is not None or plan.draws):
+    recipe = _plan({**columns, **covariates}, bootstrap, body, correlations, crossed and count is None)
+    if crossed and (count is not None or recipe.draws):
         raise InputError(
             "a grid is not drawn",
             place="cohort crossed",
             advice="give lists of values only, or leave crossed out",
         )
-    size = _count(plan, count, subject)
+    size = _count(recipe, count, subject)
     ids = np.arange(1, size + 1) if subject is None else read_subjects(subject)
-    plan = replace(plan, given={name: _wide(each, size) for name, each in plan.given.items()})
-    if plan.draws and seed is None:
+    recipe = replace(recipe, given={name: _wide(each, size) for name, each in recipe.given.items()})
+    if recipe.draws and seed is None:
         raise InputError(
             "covariates are drawn, and there is no seed",
             place="cohort",
@@ -195,26 +195,26 @@ def cohort(
         )
     seed = None if seed is None else seed_of(seed, place="cohort seed")
     streams = None if seed is None else Streams(seed, sobol=draws == "sobol")
-    number = numbers_of(ids) if plan.draws else np.zeros(size, dtype=np.uint64)
+    number = numbers_of(ids) if recipe.draws else np.zeros(size, dtype=np.uint64)
 
     def sample(rows: np.ndarray, attempt: int) -> dict[str, np.ndarray]:
-        return plan.sample(streams if plan.draws else None, number, rows, attempt)
+        return recipe.sample(streams if recipe.draws else None, number, rows, attempt)
 
     rejected = None
-    rules = None if include is None else Rules(include, plan.order, plan.words())
+    rules = None if include is None else Rules(include, recipe.order, recipe.words())
     if rules is None or not rules.given:
         values = sample(np.arange(size), 0)
-    elif count is not None and plan.draws:
+    elif count is not None and recipe.draws:
         values, rejected = draw_until_kept(sample, size, rules)
     else:
         everyone = sample(np.arange(size), 0)
         good, rejected = leave_out(everyone, size, rules)
         ids, values = ids[good], {name: each[good] for name, each in everyone.items()}
-    units = {name: plan.unit(name) for name in plan.order}
+    units = {name: recipe.unit(name) for name in recipe.order}
     return Cohort(ids, values, units, seed=seed, sobol=draws == "sobol", rejected=rejected)
 
 
-def _plan(given: Mapping[str, Any], bootstrap: Any, body: Any, correlations: Any, crossed: bool) -> Plan:
+def _plan(given: Mapping[str, Any], bootstrap: Any, body: Any, correlations: Any, crossed: bool) -> Recipe:
     """Sort what was given by how it comes about, and read it."""
     texts = {name: value for name, value in given.items() if is_distribution(value)}
     distributions = {name: read_drawn(name, value) for name, value in texts.items()}
@@ -233,7 +233,7 @@ def _plan(given: Mapping[str, Any], bootstrap: Any, body: Any, correlations: Any
         refuse_twice(given, table)
     if body is not None:
         body = read_body(body)
-    plan = Plan(
+    recipe = Recipe(
         crossed_values(known) if crossed else known,
         distributions,
         [] if correlations is None else read_correlations(correlations, distributions),
@@ -241,8 +241,8 @@ def _plan(given: Mapping[str, Any], bootstrap: Any, body: Any, correlations: Any
         body,
         (*given, *table, *(FILLED if body else ())),
     )
-    refuse_without(plan)
-    return plan
+    refuse_without(recipe)
+    return recipe
 
 
 def _wide(given: Given, size: int) -> Given:
@@ -250,21 +250,21 @@ def _wide(given: Given, size: int) -> Given:
     return Given(np.ascontiguousarray(np.broadcast_to(given.values, (size,))), given.unit)
 
 
-def _count(plan: Plan, count: int | None, subject: Any) -> int:
+def _count(recipe: Recipe, count: int | None, subject: Any) -> int:
     """Number of subjects that everything agrees on."""
-    lengths = _lengths(plan.given)
+    lengths = _lengths(recipe.given)
     if subject is not None:
         lengths["subject"] = len(read_subjects(subject))
     found = _agreed({"cohort": count, **lengths} if count is not None else lengths, place="cohort")
     if found is not None:
         return found
-    if plan.draws:
+    if recipe.draws:
         raise InputError(
             "nothing says how many subjects to draw",
             place="cohort",
             advice="say it first, as in cohort(1000, seed=7, ...)",
         )
-    if not plan.given:
+    if not recipe.given:
         raise InputError(
             "no covariates", place="cohort", advice="give at least one, such as cohort(WT=[50, 70])"
         )

@@ -27,7 +27,7 @@ _ALMOST_ONE = 1.0 - 2.0**-53
 
 
 @dataclass(frozen=True)
-class Plan:
+class Recipe:
     """How each covariate of a cohort comes about.
 
     Attributes
@@ -145,15 +145,15 @@ def refuse_twice(*sources: Mapping[str, Any]) -> None:
             seen.add(name)
 
 
-def refuse_without(plan: Plan) -> None:
+def refuse_without(recipe: Recipe) -> None:
     """A body needs an age and a sex, and brings its own height and weight."""
-    if plan.body is None:
+    if recipe.body is None:
         return
-    here = {*plan.given, *plan.distributions, *plan.table}
+    here = {*recipe.given, *recipe.distributions, *recipe.table}
     for name in FILLED:
         if name in here:
             raise InputError(
-                f"{name} is given, and comes from {plan.body} too",
+                f"{name} is given, and comes from {recipe.body} too",
                 place="cohort body",
                 advice=f"leave {name} out",
             )
