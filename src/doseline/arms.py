@@ -156,7 +156,7 @@ class Arms:
             status, ended = solve_intakes(arm, levels, own, threads=threads)
             return status if ended is None else ended
         planned, effects = self.schedule(arm), self.drawn(arm).effects()
-        own.total[:], own.count[:] = arm.plan.regimen.total(**arm.people.sizes), planned.taken
+        own.write_prescribed(arm.plan, arm.plan.regimen.total(**arm.people.sizes), planned.taken)
         if self.solver.exact(self.model):
             return solve(
                 arm.compiled, self.covariates, [planned], self.times, levels[np.newaxis],

@@ -69,14 +69,24 @@ class Log:
     def write(self, span: slice, plan: Plan, intakes: Intakes, drawn: Drawn) -> None:
         """Write down what some of the subjects took."""
         self.total[span], self.count[span] = intakes.total, intakes.count
-        doses = len(intakes.time)
-        if self.taken is not None:
-            self.taken[span, :doses] = intakes.taken
-        if self.at is not None:
-            self.at[span, :doses] = np.where(intakes.taken, intakes.time + intakes.shift, np.nan)
-        if self.meal is not None:
-            self.meal[span, :doses] = np.where(intakes.taken, plan.meal_codes(intakes.meal), -1)
+        self._write_doses(span, intakes.taken, intakes.time + intakes.shift, plan.meal_codes(intakes.meal))
         drawn.write_kappas(self.kappas, span)
+
+    def write_prescribed(self, plan: Plan, total: np.ndarray, count: np.ndarray) -> None:
+        """The same of people who take all that is prescribed, beside others who do not."""
+        self.total[:], self.count[:] = total, count
+        time = plan.doses[0]
+        taken = np.arange(len(time)) < count[:, np.newaxis]
+        self._write_doses(slice(None), taken, time, plan.meal_codes(None))
+
+    def _write_doses(self, span: slice, taken: np.ndarray, time: np.ndarray, meal: np.ndarray) -> None:
+        doses = taken.shape[1]
+        if self.taken is not None:
+            self.taken[span, :doses] = taken
+        if self.at is not None:
+            self.at[span, :doses] = np.where(taken, time, np.nan)
+        if self.meal is not None:
+            self.meal[span, :doses] = np.where(taken, meal, -1)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Levels of populations against a plain simulator that is told what each person took, and what they are.
 
 Truth: tests/agreement/plain_people.py, which shares no code and no idea with the engine; what a person is comes from
-the Dataset alone. Tolerance of the exact engine: 1e-12 of the highest level of the person; scipy's exponential is good to
-some 1e-14, and dozens of intervals add up. Of differential equations: 1e-9, at a tolerance of 1e-10 for each step.
+the Dataset alone. Tolerance of the exact engine: 1e-12 of the highest level of the person; scipy's exponential is good
+to some 1e-14, and dozens of intervals add up. Of differential equations: 1e-9, at a tolerance of 1e-10 for each step.
 
 Three ways lead to levels: doses scattered over an even grid, where the body stays as it is; records, where occasions
 change it or the times follow no step; lanes. Every course here goes all three.

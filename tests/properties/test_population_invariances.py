@@ -166,6 +166,18 @@ def test_habits_do_not_move_each_other():
     assert different(whole, run(course=TAKEN, effects=[]), ["dose_taken", "dose_taken_at", "dose_meal"]) == []
 
 
+def test_courses_side_by_side():
+    """What people make of one course is not what they make of the one beside it, which all take as prescribed."""
+    alone = run(course={"taken": TAKEN}).isel(regimen=0)
+    both = run(course={"taken": TAKEN, "prescribed": COURSE.with_(meal="fed")})
+    assert different(alone, both.sel(regimen="taken"), [name for name in alone if name != "regimen"]) == []
+    other = both.sel(regimen="prescribed")
+    assert other["dose_taken"].values.all()
+    assert (other["dose_taken_at"].values == COURSE.doses()[0]).all()
+    assert (other["dose_meal"].values == other["dose_meal"].attrs["flag_meanings"].split().index("fed")).all()
+    assert (other["doses_taken"].values == 8).all()
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_typical_run_is_one_without_a_seed(way):
     model, _, times = WAYS[way]
