@@ -33,7 +33,8 @@ class Logs:
         shape = (len(arms.draws.labels), len(regimens), people)
         most = max(course.count for course in regimens)
         habits = [course.adherence for course in regimens if course.adherence is not None]
-        counts = arms.calendar.counts(most, float(arms.times[-1]))
+        last = max(float(course.doses()[0][-1]) for course in regimens)
+        counts = arms.calendar.counts(most, max(last, float(arms.times[-1])))
         # arms of one length write all of it
         blank = (
             np.empty

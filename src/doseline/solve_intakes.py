@@ -69,26 +69,25 @@ class Log:
     def write(self, span: slice, plan: Plan, intakes: Intakes, drawn: Drawn) -> None:
         """Write down what some of the subjects took."""
         self.total[span], self.count[span] = intakes.total, intakes.count
-        doses = len(intakes.time)
-        if self.taken is not None:
-            self.taken[span, :doses] = intakes.taken
-        if self.at is not None:
-            self.at[span, :doses] = np.where(intakes.taken, intakes.time + intakes.shift, np.nan)
-        if self.meal is not None:
-            self.meal[span, :doses] = np.where(intakes.taken, plan.meal_codes(intakes.meal), -1)
+        self._write_doses(span, plan, intakes.taken, intakes.shift, intakes.meal)
         drawn.write_kappas(self.kappas, span)
 
     def write_prescribed(self, plan: Plan, total: np.ndarray, count: np.ndarray) -> None:
-        """Write down that everybody took the ``count`` (subject,) first doses as prescribed, ``total`` [mg] in all."""
+        """The same of people who take all that is prescribed, beside others who do not."""
         self.total[:], self.count[:] = total, count
-        time = plan.doses[0]
-        taken = np.arange(len(time)) < count[:, np.newaxis]
+        taken = np.arange(len(plan.doses[0])) < count[:, np.newaxis]
+        self._write_doses(slice(None), plan, taken, np.zeros(1), None)
+
+    def _write_doses(
+        self, span: slice, plan: Plan, taken: np.ndarray, shift: np.ndarray, meal: np.ndarray | None
+    ) -> None:
+        doses = taken.shape[1]
         if self.taken is not None:
-            self.taken[:, : len(time)] = taken
+            self.taken[span, :doses] = taken
         if self.at is not None:
-            self.at[:, : len(time)] = np.where(taken, time, np.nan)
+            self.at[span, :doses] = np.where(taken, plan.doses[0] + shift, np.nan)
         if self.meal is not None:
-            self.meal[:, : len(time)] = np.where(taken, plan.meal_codes(None), -1)
+            self.meal[span, :doses] = np.where(taken, plan.meal_codes(meal), -1)
 
 
 @dataclass(frozen=True)
