@@ -110,6 +110,9 @@ def simulate(
         A variable for each output, dims (regimen, formulation, meal, subject, time); ``status``, ``total_dose`` [mg],
         ``doses_taken``, ``dose_time`` [h], ``course_end`` [h]; ``NAME_jumps`` where boluses enter the output NAME.
         Where differential equations were solved, ``method``, ``stiff_since`` [h] and ``steps`` of each subject.
+        Where anything is drawn, ``eta_NAME`` of each subject, ``kappa_NAME`` of each occasion (dims ``dose``, ``day``,
+        ``visit``), and the individual parameters by their names; with adherence ``dose_taken``, ``dose_taken_at`` [h],
+        ``dose_meal`` and ``doses_planned``. With replicates, ``replicate`` is the first dim.
         With an event table: dims (formulation, meal, record), one record for each observation with its ``subject``,
         ``time``, ``line`` and covariates, or (formulation, meal, subject, time) with ``times``; the other records along
         ``event``. For a long table name the variables, ``levels[["plasma"]].to_dataframe()``: the whole Dataset would
