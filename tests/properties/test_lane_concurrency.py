@@ -139,7 +139,13 @@ def test_fork_while_another_thread_simulates(alone):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.parametrize(
-    ("lock", "volume"), [(compile_lanes._ONE_AT_A_TIME, "51 L"), (drive_lanes._ONE_AT_A_TIME, "52 L")]
+    ("lock", "volume"),
+    [
+        (compile_lanes._ONE_AT_A_TIME, "51 L"),
+        (drive_lanes._ONE_AT_A_TIME, "52 L"),
+        (kernel.llvm_lock(), "53 L"),
+    ],
+    ids=["functions", "driver", "llvm"],
 )
 def test_fork_while_another_thread_compiles(lock, volume):
     """A lock that another thread held at the fork would never be free again in the child: so the fork waits for it."""

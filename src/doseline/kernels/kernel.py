@@ -67,9 +67,28 @@ def kernel(function: Any = None, *, inline: str = "never", counted: bool = True)
 def one_at_a_time() -> Any:
     """A lock for what compiles. A fork waits for it: in the child, no thread would ever free it again."""
     lock = threading.RLock()
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    _let_forks_wait(lock)
     return lock
+
+
+def _let_forks_wait(lock: Any) -> None:
+    if hasattr(os, "register_at_fork"):
+
+        def leave() -> None:
+            lock.__exit__(None, None, None)
+
+        os.register_at_fork(before=lock.__enter__, after_in_parent=leave, after_in_child=leave)
+
+
+def llvm_lock() -> Any:
+    """The lock under which numba's compiler is entered, also for the address of a function that is handed on."""
+    from llvmlite.binding import ffi
+
+    return ffi.lib._lock
+
+
+# a fork waits for locks in reverse order: for this one last, since whoever compiles takes it while holding another
+_let_forks_wait(llvm_lock())
 
 
 @contextlib.contextmanager
