@@ -136,8 +136,7 @@ class Logs:
         if not any(effect.every == "course" for effect in arms.model.occasions.values()):
             return {}
         for replicate, key in product(arms.draws.labels, arms.keys):
-            drawn = arms.drawn(arms.arm(replicate, key))
-            for name, each in drawn.occasions.items():
+            for name, each in arms.arm(replicate, key).drawn.occasions.items():
                 sd: float | np.ndarray = kappa_spread(arms.model, name)
                 if name in shares:
                     sd = sd * shares[name][arms.draws.labels.index(replicate)]

@@ -155,7 +155,7 @@ class Arms:
         if arm.personal:
             status, ended = solve_intakes(arm, levels, own, threads=threads)
             return status if ended is None else ended
-        planned, effects = self.schedule(arm), self.drawn(arm).effects()
+        planned, effects = self.schedule(arm), arm.drawn.effects()
         own.write_prescribed(arm.plan, arm.plan.regimen.total(**arm.people.sizes), planned.taken)
         if self.solver.exact(self.model):
             return solve(
@@ -179,7 +179,7 @@ class Arms:
 
     def schedule(self, arm: Arm) -> Schedule:
         """The doses of an arm in which they are taken as prescribed."""
-        plan, effects = arm.plan, self.drawn(arm).effects()
+        plan, effects = arm.plan, arm.drawn.effects()
         return schedule(
             plan.compiled, plan.regimen, self.people, self.covariates, place=plan.place, effects=effects
         )
@@ -190,12 +190,6 @@ class Arms:
         effects = self.between_subjects(label).effects()
         with np.errstate(all="ignore"):
             return self.compiled(label).parameters(self.covariates, effects=effects)
-
-    def drawn(self, arm: Arm) -> Drawn:
-        """Effects between subjects, and between courses."""
-        return draw(
-            self.model, arm.streams, arm.people.number, wanted=arm.wanted, numbers={}, course=arm.course
-        )
 
     def between_subjects(self, replicate: int) -> Drawn:
         """Effects between subjects alone."""

@@ -125,15 +125,24 @@ class Arm:
         return sorted(self.plan.may_infuse())
 
     @cached_property
-    def system(self) -> System:
-        """The body of each subject, where it stays as it is."""
-        whole = draw(
+    def drawn(self) -> Drawn:
+        """Effects between subjects, and between courses."""
+        return draw(
             self.compiled.model, self.streams, self.people.number,
             wanted=self.wanted, numbers={}, course=self.course,
         )  # fmt: skip
+
+    @cached_property
+    def grid(self) -> Grid:
+        """When levels are wanted."""
+        return Grid(self.times, even_step(self.times))
+
+    @cached_property
+    def system(self) -> System:
+        """The body of each subject, where it stays as it is."""
         return system_of(
             self.compiled, self.people.covariates, self.infused,
-            count=len(self.people.number), effects=whole.effects(),
+            count=len(self.people.number), effects=self.drawn.effects(),
         )  # fmt: skip
 
     @cached_property
@@ -172,7 +181,7 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
     part = Ended(*(each[0] for each in ended))
     # a lone occasion, as on a grid within one day, has no break and may act in the body all the same
     still = arm.compiled.acting.isdisjoint(arm.counted)
-    scattered = exact and still and even_step(arm.times) > 0.0
+    scattered = exact and still and arm.grid.step > 0.0
     solve = _scattered if scattered else _recorded if exact else _stepped
     if scattered:
         _ = arm.system  # once, and not by several threads
@@ -278,8 +287,7 @@ def _scattered(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     able, solved = ended.status == Status.OK, np.empty(count, dtype=bool)
     size = (0,) * system.initial.shape[1]
     room = blank_entered(len(intakes.time), len(size))
-    grid = Grid(arm.times, even_step(arm.times))
-    walk_scattered(span.start, able, system, arrivals, grid, room, levels, solved, size)
+    walk_scattered(span.start, able, system, arrivals, arm.grid, room, levels, solved, size)
     with np.errstate(all="ignore"):
         held = intakes.amount.sum(axis=1) + system.initial[span].sum(axis=1)
         limit = np.abs(system.weights[:, span]).sum(axis=2).max(axis=0) * held
@@ -299,8 +307,7 @@ def _recorded(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     walked = np.where(ended.status == Status.OK, SOLVED, UNFIT)
     found = np.empty((len(levels), count, levels.shape[2]))
     room = blank_work(system.initial.shape[1], 2 * int(np.diff(first).max()))
-    grid = Grid(arm.times, even_step(arm.times))
-    walk_records((0, count), first, table, systems, grid, room, found, walked)
+    walk_records((0, count), first, table, systems, arm.grid, room, found, walked)
     for code, told in ENDED.items():
         ended.status[(ended.status == Status.OK) & (walked == code)] = told
     lost = ~np.isfinite(found).all(axis=(0, 2))
@@ -318,5 +325,5 @@ def _stepped(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     )
     ended.status[:] = part.status(np.all(sound.reshape(count, stretches), axis=1))
     table, first = part.table(stretches)
-    job = Job(lanes, arm.solver, values, initial, Grid(arm.times, even_step(arm.times)))
+    job = Job(lanes, arm.solver, values, initial, arm.grid)
     job.solve_and_tell(Block(table, first, 2 * int(np.diff(first).max()), part.span.start), levels, ended)

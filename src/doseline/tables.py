@@ -67,18 +67,19 @@ class Tables:
         return numbers_of(self.asked.records.subject)
 
     @cached_property
-    def occasions(self) -> dict[str, np.ndarray]:
-        """Numbers (record,) of the occasions that matter."""
+    def occasions(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Numbers of the occasions that matter, and which of them each record has.
+
+        Numbers of visits may be dates: only those that occur are drawn.
+        """
         kinds = occasional(self.asked.model, self.asked.draws.effects).values()
-        return occasions_of(self.asked.records, [kind for kind in COUNTED if kind in kinds])
+        found = occasions_of(self.asked.records, [kind for kind in COUNTED if kind in kinds])
+        return {kind: np.unique(number, return_inverse=True) for kind, number in found.items()}
 
     def sets(self, replicate: int, arm: tuple[str | None, str | None]) -> Sets:
         """The systems of one arm, with what was drawn for them."""
         compiled, draws = self.compiled(replicate), self.asked.draws
-        # numbers of visits may be dates: only those that occur are drawn
-        numbers, places = {}, {}
-        for kind, number in self.occasions.items():
-            numbers[kind], places[kind] = np.unique(number, return_inverse=True)
+        places = {kind: place for kind, (_, place) in self.occasions.items()}
         sets = sets_of(compiled, self.asked.records, places)
         refuse_given(sets, compiled, draws.effects, self.asked.records.name)
         if not draws.effects:
@@ -88,7 +89,7 @@ class Tables:
             draws.streams(replicate),
             self.numbers,
             wanted=draws.effects,
-            numbers=numbers,
+            numbers={kind: number for kind, (number, _) in self.occasions.items()},
             course=course_name("", *arm),
         )
         return replace(sets, drawn=drawn)
