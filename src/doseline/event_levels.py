@@ -109,7 +109,7 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
         axes = {**axes, "subject": Axis(records.subject, True), "time": Axis(times, True)}
     more = tables.variables(solved)
     if typical is not None:
-        more |= tables.typical_levels(typical.levels.reshape(1, *shape[1:], *levels.shape[3:]))
+        more |= tables.typical_levels(typical.levels.reshape(*shape[1:], *levels.shape[3:]))
     if draws.observed:
         more |= tables.observations(levels)
     told = {"status": status} | ({} if ended is None else ended.told())

@@ -17,7 +17,8 @@ from doseline.model.read import load_model
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, AskedRegimens, asked, said
 from doseline.population.draws import read_draws, record_draws
-from doseline.predictions import levels_of_outputs, observations, typical_levels
+from doseline.population.residual import typical_levels
+from doseline.predictions import levels_of_outputs, observations
 from doseline.request import (
     advise_ranges,
     choices,
@@ -263,7 +264,7 @@ def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Datase
     everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
     more = log.variables() if log is not None else {}
     if typical is not None:
-        more |= typical_levels(model, typical.levels)
+        more |= typical_levels(model, typical.levels[0], axis=3, dims=DIMENSIONS[1:])
     if draws.observed:
         more |= observations(arms, solved.levels)
     outputs = levels_of_outputs(arms, solved.levels)

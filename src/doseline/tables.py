@@ -13,12 +13,13 @@ from doseline.dosing.records import per_record
 from doseline.ended import Ended
 from doseline.events import Events, events
 from doseline.origin import AskedRecords
+from doseline.population import residual
 from doseline.population.draws import Draws
-from doseline.population.residual import observed_variables, seconds, with_error
+from doseline.population.residual import seconds
 from doseline.population.variability import COUNTED, ETA, course_name, draw, effect_attrs, occasional
 from doseline.record_dataset import LEADING
 from doseline.record_sets import Sets, occasions_of, refuse_given, sets_of
-from doseline.streams import numbers_of
+from doseline.streams import Streams, numbers_of
 from doseline.walk_events import solve_events
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -175,50 +176,41 @@ class Tables:
             if name in varying
         }
 
-    def typical_levels(self, levels: np.ndarray) -> dict[str, More]:
-        """Levels (1, formulation, meal, output, ...) of typical subjects."""
-        return {
-            f"{name}_typical": More(
-                (*LEADING[1:], *self._last),
-                levels[0, :, :, position],
-                {"units": output.unit, "long_name": f"{output.label}, typical for the covariates"},
-            )
-            for position, (name, output) in enumerate(self.asked.model.outputs.items())
-        }
-
     @property
     def _last(self) -> tuple[str, ...]:
         return ("record",) if self.times is None else ("subject", "time")
 
+    def typical_levels(self, levels: np.ndarray) -> dict[str, More]:
+        """Levels (formulation, meal, output, ...) of typical subjects."""
+        return residual.typical_levels(self.asked.model, levels, axis=2, dims=(*LEADING[1:], *self._last))
+
     def observations(self, levels: np.ndarray) -> dict[str, More]:
         """Observations of the outputs that have a residual error; NaN below the limit of quantification."""
-        found, records = dict[str, More](), self.asked.records
-        arms = list(product(self.asked.draws.labels, combinations(self.asked.axes)))
-        for position, (name, output) in enumerate(self.asked.model.outputs.items()):
-            residual = self.asked.model.residual.get(name)
-            if residual is None:
-                continue
-            seen = np.empty_like(levels[:, :, :, position])
-            rows, exact = seen.reshape(len(arms), *seen.shape[3:]), levels[:, :, :, position]
-            exact = exact.reshape(rows.shape)
-            for row, (replicate, arm) in enumerate(arms):
-                streams = replace(self.asked.draws.streams(replicate), sobol=False)
-                what = f"residual {name} of {course_name('', *arm)}"
-                if self.times is not None:
-                    error = streams.normal(what, self.numbers, occasion=seconds(self.times))
-                else:
-                    # subject and time of each observation as one number
-                    whose = per_record(self.numbers, records.first)[records.evid == 0]
-                    when = seconds(records.time[records.evid == 0]).astype(np.uint64)
-                    seen_at = whose * SPREAD + when
-                    error = streams.normal(what, seen_at)
-                    again = _again(per_record(records.first[:-1], records.first)[records.evid == 0], when)
-                    for number in range(1, int(again.max()) + 1):
-                        at = again == number
-                        error[at] = streams.normal(f"{what} again {number}", seen_at[at])
-                rows[row] = with_error(residual, exact[row], error)
-            found |= observed_variables(name, output, residual, seen, (*LEADING, *self._last))
-        return found
+        rows = list(product(self.asked.draws.labels, combinations(self.asked.axes)))
+
+        def errors(what: str, row: int) -> np.ndarray:
+            replicate, arm = rows[row]
+            streams = replace(self.asked.draws.streams(replicate), sobol=False)
+            return self._errors(streams, f"{what} of {course_name('', *arm)}")
+
+        dims = (*LEADING, *self._last)
+        return residual.observations(self.asked.model, levels, errors, axis=len(LEADING), dims=dims)
+
+    def _errors(self, streams: Streams, what: str) -> np.ndarray:
+        """Standard normal numbers (subject, time), or (record,) of the observations."""
+        records = self.asked.records
+        if self.times is not None:
+            return streams.normal(what, self.numbers, occasion=seconds(self.times))
+        # subject and time of each observation as one number
+        whose = per_record(self.numbers, records.first)[records.evid == 0]
+        when = seconds(records.time[records.evid == 0]).astype(np.uint64)
+        seen_at = whose * SPREAD + when
+        error = streams.normal(what, seen_at)
+        again = _again(per_record(records.first[:-1], records.first)[records.evid == 0], when)
+        for number in range(1, int(again.max()) + 1):
+            at = again == number
+            error[at] = streams.normal(f"{what} again {number}", seen_at[at])
+        return error
 
 
 def joined(parts: Iterable[np.ndarray]) -> np.ndarray:

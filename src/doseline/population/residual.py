@@ -1,5 +1,6 @@
-"""Observations: levels with the residual error of the model file, and what is below the limit of quantification."""
+"""Levels with the residual error of the model file, what of them is below the limit of quantification; typical ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,27 +8,44 @@ import numpy as np
 from doseline.dataset import More
 from doseline.model.entries import Output
 from doseline.model.residual import Residual
-from doseline.streams import Streams
+from doseline.model.spec import Model
 
 SECOND = 1.0 / 3600.0
 """Errors of one second are the same error. [h]"""
 
 
-def observed(
-    residual: Residual,
-    levels: np.ndarray,
-    streams: Streams,
-    number: np.ndarray,
-    time: np.ndarray,
-    *,
-    name: str,
-) -> np.ndarray:
-    """Observations of levels (subject, time), before the limit of quantification.
+Errors = Callable[[str, int], np.ndarray]
+"""Standard normal numbers for the observations of one arm, by what they are drawn for and the position of the arm."""
 
-    The error of a subject at a time depends on ``name``, the subject and that time, whatever other times there are.
+
+def observations(
+    model: Model, levels: np.ndarray, errors: Errors, *, axis: int, dims: tuple[str, ...]
+) -> dict[str, More]:
+    """What a Dataset says of outputs that have a residual error; NaN below the limit of quantification.
+
+    The outputs are along ``axis`` of the levels, and what is before it are arms; ``dims`` are those of one output.
     """
-    error = streams.normal(f"residual {name}", number, occasion=seconds(time))
-    return with_error(residual, levels, error)
+    found, shape = dict[str, More](), levels.shape[:axis]
+    arms = levels.reshape(-1, *levels.shape[axis:])
+    for position, (name, output) in enumerate(model.outputs.items()):
+        residual = model.residual.get(name)
+        if residual is not None:
+            exact = arms[:, position]
+            seen = np.empty(exact.shape)
+            for row in range(len(arms)):
+                seen[row] = with_error(residual, exact[row], errors(f"residual {name}", row))
+            found |= observed_variables(name, output, residual, seen.reshape(*shape, *seen.shape[1:]), dims)
+    return found
+
+
+def typical_levels(model: Model, levels: np.ndarray, *, axis: int, dims: tuple[str, ...]) -> dict[str, More]:
+    """What a Dataset says of levels of typical subjects; the outputs are along ``axis``."""
+    return {
+        f"{name}_typical": More(
+            dims, values, {"units": output.unit, "long_name": f"{output.label}, typical for the covariates"}
+        )
+        for (name, output), values in zip(model.outputs.items(), np.moveaxis(levels, axis, 0), strict=True)
+    }
 
 
 def seconds(time: np.ndarray) -> np.ndarray:
