@@ -14,8 +14,7 @@ from doseline.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from doseline.analysis.bands import bands as bands
-    from doseline.analysis.exposure import exposure as exposure
-    from doseline.analysis.exposure import exposure_table as exposure_table
+        from doseline.analysis.exposure import exposure_table as exposure_table
     from doseline.doses import dose_log as dose_log
     from doseline.dosing.adherence import Adherence as Adherence
     from doseline.dosing.adherence import adherence as adherence
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from doseline.population.cohort import cohort as cohort
     from doseline.simulation import replay as replay
     from doseline.simulation import simulate as simulate
+    from doseline.summaries import exposure as exposure
 
 _WHERE = {
     "load_model": "model.read",
@@ -47,7 +47,7 @@ _WHERE = {
     "cohort": "population.cohort",
     "simulate": "simulation",
     "bands": "analysis.bands",
-    "exposure": "analysis.exposure",
+    "exposure": "summaries",
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",
     "replay": "simulation",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 
 from doseline.dataset import Axis
-from doseline.errors import InputError
+from doseline.errors import InputError, did_you_mean
 from doseline.model.read import load_model
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
@@ -110,6 +110,7 @@ def settle(
     ------
     InputError, UnitError, RegimenError : what was given.
     """
+    _refuse_unknown(asking)
     given: dict[str, Any] = {**DEFAULTS, **asking}
     chosen = load_model(model)
     read_failure(given["on_failure"])
@@ -145,3 +146,13 @@ def settle(
     )
     asked = AskedRegimens(chosen, axes, given["on_failure"], solver, draws, named, everyone, ends)
     return Settled(asked, grid)
+
+
+def _refuse_unknown(asking: Mapping[str, Any]) -> None:
+    """Keyword arguments that no verb has."""
+    for name in asking:
+        if name in ("times", "store"):
+            advice = "it is for dl.simulate: exposure while solving has no grid, and keeps no levels"
+            raise InputError("there is no such argument here", place=name, advice=advice)
+        if name not in DEFAULTS:
+            raise InputError("there is no such argument", place=name, advice=did_you_mean(name, DEFAULTS))

@@ -11,6 +11,9 @@ from doseline.units import read_quantity
 MOST = 50_000_000
 """More times than this in one grid are taken for a slip of the pen."""
 
+SAME = 1e-12
+"""Times closer than this fraction of them are the same time, as for the engine."""
+
 _FOR = re.compile(r"(?P<step>.+?)\s+(?:for|until|to)\s+(?P<end>.+)")
 _ONE = re.compile(r"\s*[-+]?[\d.]\S*(?:\s*[^\W\d]+)?\s*")
 """What may be one time: a number, and a unit of one word."""
@@ -62,6 +65,19 @@ def read_times(times: Any, *, end: float) -> np.ndarray:
             advice="give every time once, in ascending order: np.unique(times) does it",
         )
     return np.ascontiguousarray(values)
+
+
+def dosing_intervals(doses: np.ndarray, end: float) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends [h] of dosing intervals: from one time of a dose to the next, the last one to the ``end``.
+
+    Doses are (dose,); NaN is no dose. Doses of two rhythms at one time may differ by rounding.
+
+    >>> dosing_intervals(np.array([0.0, 12.0, 12.0, 24.0]), 36.0)
+    (array([ 0., 12., 24.]), array([12., 24., 36.]))
+    """
+    starts = np.unique(doses[np.isfinite(doses)])
+    starts = starts[np.diff(starts, prepend=-np.inf) > SAME * starts]
+    return starts, np.append(starts[1:], end)
 
 
 def even_step(times: np.ndarray) -> float:

@@ -1,7 +1,6 @@
 """Exposure from a Dataset of levels: Cmax, Tmax, Cmin, Cavg and AUC, in every dosing interval and over the course."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,28 +10,12 @@ from doseline.dataset import VARIABLES, output_name, refuse_other_than_dataset
 from doseline.errors import InputError
 from doseline.kernels.exposure import windows
 from doseline.kernels.program import SAME
+from doseline.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-
-@dataclass(frozen=True)
-class Metric:
-    """One row of the table of metrics: what it means, and its unit made from those of the level and of time."""
-
-    label: str
-    units: str
-
-
-METRICS = {
-    "Cmax": Metric("highest level", "{level}"),
-    "Tmax": Metric("time from the start of the window to the highest level", "h"),
-    "Cmin": Metric("lowest level; the trough where levels fall until the next dose", "{level}"),
-    "Cavg": Metric("average level: AUC over the length of the window", "{level}"),
-    "AUC": Metric("area under the level", "{level} * h"),
-}
-"""In the order in which the kernel writes them."""
 
 CONDITIONS = ("replicate", "regimen", "formulation", "meal", "subject")
 """Dimensions of a row; a table has them in this order."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from doseline.kernels.program import SAME
+from doseline.times import dosing_intervals
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,10 +22,7 @@ def intervals(levels: "xr.Dataset") -> tuple[np.ndarray, np.ndarray]:
     """Dosing intervals: starts and ends (regimen, interval) [h], NaN behind the last of each regimen."""
     rows = []
     for times, end in zip(dose_times(levels), levels["course_end"].values, strict=True):
-        starts = np.unique(times[np.isfinite(times)])
-        # doses of two rhythms at one time may differ by rounding
-        starts = starts[np.diff(starts, prepend=-np.inf) > SAME * starts]
-        rows.append((starts, np.append(starts[1:], end)))
+        rows.append(dosing_intervals(times, end))
     most = max(len(starts) for starts, _ in rows)
     filled = np.full((2, len(rows), most), np.nan)
     for position, (starts, ends) in enumerate(rows):

@@ -1,0 +1,176 @@
+"""Exposure and bands, of levels that are there or while solving: the same verbs for both."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from doseline.analysis.exposure import exposure as sampled
+from doseline.arm_log import Logs
+from doseline.arms import Arms
+from doseline.asking import Asking, settle
+from doseline.dosing.records import Records
+from doseline.errors import InputError
+from doseline.exposing import Found, blank, expose_part, read_wanted
+from doseline.exposure_dataset import exposure_dataset
+from doseline.model.spec import Model
+from doseline.origin import AskedRegimens
+from doseline.parts import Part, cut, parts_of
+from doseline.progress import reporting
+from doseline.request import thread_count
+from doseline.results import failed
+from doseline.spread import on_threads
+from doseline.units import read_quantity
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH = 4096
+"""Subjects of a part: what is made for them stays small, and what it costs to begin with them too."""
+
+
+def exposure(
+    levels_or_model: "xr.Dataset | Model | str | Path",
+    regimens: Any = None,
+    people: Any = None,
+    *,
+    output: str | None = None,
+    intervals: Any = None,
+    thresholds: Any = None,
+    steady: bool | None = None,
+    until: Any = None,
+    threads: int | None = None,
+    progress: Any = None,
+    **asking: Unpack[Asking],
+) -> "xr.Dataset":
+    """Exposure: of levels from `simulate`, or of a model, regimens and people while solving, without any levels.
+
+    While solving, nothing depends on a grid: for linear models highest and lowest levels, areas and times above
+    thresholds are exact, for others as exact as the steps of the solver. Only the results are kept, so a million
+    subjects need no more memory than their results.
+
+    Parameters
+    ----------
+    levels_or_model : Dataset, or Model, str or Path
+        Levels with ``dose_time``; how fine their times are decides how fine Cmax, Tmax and AUC are. Or a model, as
+        `simulate` takes it; everything below but ``output`` is for it.
+    regimens, people        As in `simulate`.
+    output : str, optional  Which output; the first where nothing is given.
+    intervals : "all", "last", or numbers from 1 on
+        Of which dosing intervals; all where nothing is given. "last" is the last one of each subject.
+    thresholds : level, list of levels or mapping of names to them, optional
+        As in ``["100 ng/mL", "200 ng/mL"]`` or ``{"target": 150}``; plain numbers are in the unit of the output.
+    steady : bool, optional
+        Also what the last stage of the regimen comes to if it goes on for ever, taken as prescribed; it is found where
+        nothing is given.
+    until : "24 weeks" or hours, optional    End of the course; that of the longest regimen where nothing is given.
+    threads : int, optional                  As in `simulate`.
+    progress : bool or function, optional    Whether progress is shown; in a terminal and in a notebook it is.
+    **asking                                 Meal, seed, adherence, ... as in `simulate`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``Cmax``, ``Tmax``, ``Cmin``, ``Cavg``, ``AUC`` of each dosing ``interval``: from one dose time to the next, the
+        last one to the end of the course; the same names behind ``course_`` hold for the whole simulated time.
+        ``interval_start`` and ``interval_end`` are in hours. Where doses can be missed, intervals are those of the
+        regimen. What belongs to the subjects, covariates and random effects among it, goes along.
+        While solving also ``fluctuation`` [%]; for each ``threshold`` ``time_above``, ``time_below`` and
+        ``first_above`` [h]; all of these again behind ``steady_``, and ``accumulation``. Of levels also ``taken`` and
+        ``meal_taken``, which say what became of the dose at the start of an interval.
+
+    Raises
+    ------
+    InputError, UnitError, RegimenError : what was given. SolveError : subjects that could not be solved.
+
+    Source
+    ------
+    docs/theory/exposure.md.
+
+    >>> import doseline as dl
+    >>> table = dl.exposure("isotretinoin", "40 mg twice daily for 1 week", meal="fed", thresholds="200 ng/mL")
+    >>> table["AUC"].dims, table["AUC"].attrs["units"], table["course_time_above"].dims
+    (('subject', 'interval'), 'ng/mL * h', ('subject', 'threshold'))
+    """
+    if hasattr(levels_or_model, "data_vars") or hasattr(levels_or_model, "coords"):
+        given = {"regimens": regimens, "people": people, "intervals": intervals, "thresholds": thresholds}
+        given |= {"steady": steady, "until": until, "threads": threads, "progress": progress, **asking}
+        _refuse_beside_levels(given)
+        return sampled(levels_or_model, output=output)  # type: ignore[arg-type]
+    _refuse_records(regimens)
+    settled = settle(levels_or_model, regimens, people, times=None, asking=asking, gridless=True)
+    asked = settled.asked
+    end = _until(until, float(settled.times[-1]))
+    wanted = read_wanted(
+        asked.model,
+        output,
+        "all" if intervals is None else intervals,
+        thresholds,
+        True if steady is None else steady,
+    )
+    found = blank(asked, wanted)
+    count = thread_count(threads)
+    width = min(WIDTH, max(1, -(-len(asked.people) // count)))
+    parts = parts_of(asked, width)
+
+    def work(part: Part) -> Found:
+        return expose_part(cut(asked, part), end, wanted)
+
+    rows = len(asked.people) * len(asked.draws.labels)
+    with reporting(progress, "exposure", rows) as step:
+        for part, own in on_threads(count)(work, parts):
+            _place(asked, part, own, found)
+            step(part.span.stop - part.span.start)
+    arms = Arms(
+        asked.model, asked.people, asked.regimens, asked.axes, asked.draws, np.array([0.0, end]), asked.solver
+    )
+    if asked.on_failure == "raise" and found.status.any():
+        raise failed(asked, arms, found.status, None)
+    log = Logs(arms, found.total, found.count, None, None, None, {})
+    return exposure_dataset(asked, end, wanted, found, log.variables() if arms.random else {})
+
+
+def _place(asked: AskedRegimens, part: Part, own: Found, whole: Found) -> None:
+    """Put the rows of a part where they belong."""
+    row = 0 if part.replicate is None else part.replicate - asked.draws.first
+    for target, values in zip(whole[:4], own[:4], strict=True):
+        target[row : row + 1, :, :, :, part.span] = values
+    for target, values in zip(whole[4:], own[4:], strict=True):
+        target[row : row + 1, :, part.span] = values
+
+
+def _until(given: Any, end: float) -> float:
+    """End of the course that is followed. [h]"""
+    if given is None:
+        return end
+    found = read_quantity(given, "h", place="until", require_unit=isinstance(given, str))
+    if np.ndim(found) or not found > 0.0:
+        raise InputError(
+            f"found {given!r:.60}", place="until", advice="expected one time above 0 h, such as '24 weeks'"
+        )
+    return float(found)
+
+
+def _refuse_beside_levels(given: dict[str, Any]) -> None:
+    """Levels are what they are: nothing about their simulation can be said any more."""
+    extra = [name for name, value in given.items() if value is not None]
+    if extra:
+        raise InputError(
+            "these are levels, and this is for a model",
+            place=extra[0],
+            advice="leave it out, or give the model: dl.exposure(model, regimens, people, ...) finds it while solving",
+        )
+
+
+def _refuse_records(regimens: Any) -> None:
+    """An event table has no dosing intervals that all subjects share."""
+    if isinstance(regimens, Records):
+        raise InputError(
+            "found an event table, in which every subject has dosing intervals of their own",
+            place="regimens",
+            advice="simulate it, and take what you need from its levels, such as levels['plasma'].max('time') on a grid",
+        )
+    if regimens is None:
+        raise InputError(
+            "there are none", place="regimens", advice="give a text such as '40 mg twice daily for 20 weeks'"
+        )
