@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from doseline.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from doseline.analysis.bands import bands as bands
         from doseline.analysis.exposure import exposure_table as exposure_table
     from doseline.doses import dose_log as dose_log
     from doseline.dosing.adherence import Adherence as Adherence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from doseline.population.cohort import cohort as cohort
     from doseline.simulation import replay as replay
     from doseline.simulation import simulate as simulate
+    from doseline.summaries import bands as bands
     from doseline.summaries import exposure as exposure
 
 _WHERE = {
@@ -46,7 +46,7 @@ _WHERE = {
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
     "simulate": "simulation",
-    "bands": "analysis.bands",
+    "bands": "summaries",
     "exposure": "summaries",
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",

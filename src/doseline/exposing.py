@@ -17,6 +17,7 @@ from doseline.errors import InputError, did_you_mean
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.solve_exposure import Windows, expose, expose_steady
+from doseline.results import swept
 from doseline.schedule import sizes_of
 from doseline.solve_intakes import Arm, Log
 from doseline.times import SAME, dosing_intervals
@@ -57,7 +58,9 @@ class Chosen(NamedTuple):
     """Dosing intervals of one regimen, and which of them are wanted."""
 
     edges: np.ndarray  # (interval, 2) [h]
-    which: np.ndarray  # (subject, wanted) positions there, -1: none; (1, wanted) where all subjects have the same
+    which: (
+        np.ndarray
+    )  # (subject, wanted) positions there, -1: none; (1, wanted) where all subjects have the same
 
 
 def read_wanted(model: Model, output: str | None, intervals: Any, thresholds: Any, steady: bool) -> Wanted:
@@ -156,8 +159,7 @@ def count_intervals(asked: AskedRegimens, wanted: Wanted) -> int:
 
 def blank(asked: AskedRegimens, wanted: Wanted) -> Found:
     """Room for everybody."""
-    swept = (max(1, len(asked.axes[name].labels)) for name in ("regimen", "formulation", "meal"))
-    rows = (len(asked.draws.labels), *swept, len(asked.people))
+    rows = (*swept(asked), len(asked.people))
     taken = (rows[0], rows[1], rows[4])
     return Found(
         np.full((*rows, count_intervals(asked, wanted), wanted.columns), np.nan),

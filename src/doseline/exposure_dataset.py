@@ -38,7 +38,9 @@ def exposure_dataset(
     data |= _Window("course_", ROWS, found.course, np.zeros(1), np.array(until)).metrics(wanted, level)
     if wanted.steady:
         period = np.array([course.blocks[-1].period for course in asked.regimens.values()])
-        steady = _Window("steady_", ROWS, found.steady, np.zeros(1), period[:, np.newaxis, np.newaxis, np.newaxis])
+        steady = _Window(
+            "steady_", ROWS, found.steady, np.zeros(1), period[:, np.newaxis, np.newaxis, np.newaxis]
+        )
         data |= steady.metrics(wanted, level)
         with np.errstate(all="ignore"):
             ratio = found.steady[..., AUC] / found.steady[..., -1]
@@ -71,13 +73,17 @@ def _labels(wanted: Wanted, intervals: int, level: str) -> Iterator[tuple[str, A
         yield "threshold", ("threshold", np.array(names), told)
         if not plain:
             values = np.array(list(wanted.thresholds.values()))
-            yield "threshold_level", ("threshold", values, {"units": level, "long_name": "level of the threshold"})
+            yield (
+                "threshold_level",
+                ("threshold", values, {"units": level, "long_name": "level of the threshold"}),
+            )
 
 
 def _edges(picked: Sequence[Chosen]) -> tuple[np.ndarray, np.ndarray]:
     """Starts and lengths (regimen, subject or 1, interval) [h], NaN where a row has no such interval."""
     edges = [
-        np.where((own.which >= 0)[..., np.newaxis], own.edges[np.maximum(own.which, 0)], np.nan) for own in picked
+        np.where((own.which >= 0)[..., np.newaxis], own.edges[np.maximum(own.which, 0)], np.nan)
+        for own in picked
     ]
     people = max(len(own) for own in edges)
     whole = np.stack([np.broadcast_to(own, (people, *own.shape[1:])) for own in edges])
@@ -111,7 +117,9 @@ class _Window:
                 "AUC": np.ascontiguousarray(column[..., AUC]),
                 "fluctuation": 100.0 * (column[..., CMAX] - column[..., CMIN]) / average,
             }
-        data = {name: self._more(metric, self._dims, found[name], level, name) for name, metric in EXACT.items()}
+        data = {
+            name: self._more(metric, self._dims, found[name], level, name) for name, metric in EXACT.items()
+        }
         count = len(wanted.thresholds)
         if count:
             above = column[..., ABOVE : ABOVE + count]
@@ -122,7 +130,9 @@ class _Window:
                 "first_above": first - self._starts[..., np.newaxis],
             }
             dims = (*self._dims, "threshold")
-            data |= {name: self._more(metric, dims, by[name], level, name) for name, metric in BY_THRESHOLD.items()}
+            data |= {
+                name: self._more(metric, dims, by[name], level, name) for name, metric in BY_THRESHOLD.items()
+            }
         return {f"{self._kind}{name}": more for name, more in data.items()}
 
     def _more(self, metric: Metric, dims: Sequence[str], values: np.ndarray, level: str, name: str) -> More:

@@ -28,7 +28,9 @@ EXACT = METRICS | {
 BY_THRESHOLD = {
     "time_above": Metric("time within the window above the threshold", "h"),
     "time_below": Metric("time within the window at or below the threshold", "h"),
-    "first_above": Metric("time from the start of the window until the level is first above the threshold", "h"),
+    "first_above": Metric(
+        "time from the start of the window until the level is first above the threshold", "h"
+    ),
 }
 """Those that have a value for each threshold."""
 

@@ -27,7 +27,9 @@ def line(done: int, total: int, seconds: float, before: int = 0) -> str:
     rate = (done - before) / seconds if seconds > 0.0 else 0.0
     if rate > 0.0:
         told.append(f"{rate:,.0f} rows/s" if rate >= 10.0 else f"{rate:.2g} rows/s")
-        told.append(f"{duration((total - done) / rate)} left" if done < total else f"{duration(seconds)} in all")
+        told.append(
+            f"{duration((total - done) / rate)} left" if done < total else f"{duration(seconds)} in all"
+        )
     return ", ".join(told)
 
 

@@ -11,6 +11,17 @@ from doseline.schedule import sizes_of
 from doseline.unsolved import failure
 
 
+def swept(asked: AskedRegimens) -> tuple[int, ...]:
+    """How many replicates, regimens, formulations and meals."""
+    counts = (max(1, len(asked.axes[name].labels)) for name in ("regimen", "formulation", "meal"))
+    return (len(asked.draws.labels), *counts)
+
+
+def blank_status(asked: AskedRegimens) -> np.ndarray:
+    """Room for how each row ended."""
+    return np.zeros((*swept(asked), len(asked.people)), dtype=np.int8)
+
+
 def replicate_axis(asked: AskedRegimens) -> Axis:
     """The axis of replicates; without labels where there is only one."""
     several = asked.draws.replicates is not None

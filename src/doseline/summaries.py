@@ -1,14 +1,18 @@
 """Exposure and bands, of levels that are there or while solving: the same verbs for both."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from doseline.analysis.bands import bands as of_levels
+from doseline.analysis.bands import read_parts
 from doseline.analysis.exposure import exposure as sampled
 from doseline.arm_log import Logs
 from doseline.arms import Arms
 from doseline.asking import Asking, settle
+from doseline.banding import Banding, band_dataset, read_outputs
 from doseline.dosing.records import Records
 from doseline.errors import InputError
 from doseline.exposing import Found, blank, expose_part, read_wanted
@@ -16,9 +20,11 @@ from doseline.exposure_dataset import exposure_dataset
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.parts import Part, cut, parts_of
+from doseline.population.groups import read_groups
 from doseline.progress import reporting
 from doseline.request import thread_count
-from doseline.results import failed
+from doseline.results import blank_status, failed
+from doseline.sketch_scale import ERROR
 from doseline.spread import on_threads
 from doseline.units import read_quantity
 
@@ -92,7 +98,7 @@ def exposure(
     >>> table["AUC"].dims, table["AUC"].attrs["units"], table["course_time_above"].dims
     (('subject', 'interval'), 'ng/mL * h', ('subject', 'threshold'))
     """
-    if hasattr(levels_or_model, "data_vars") or hasattr(levels_or_model, "coords"):
+    if _is_dataset(levels_or_model):
         given = {"regimens": regimens, "people": people, "intervals": intervals, "thresholds": thresholds}
         given |= {"steady": steady, "until": until, "threads": threads, "progress": progress, **asking}
         _refuse_beside_levels(given)
@@ -121,13 +127,121 @@ def exposure(
         for part, own in on_threads(count)(work, parts):
             _place(asked, part, own, found)
             step(part.span.stop - part.span.start)
-    arms = Arms(
-        asked.model, asked.people, asked.regimens, asked.axes, asked.draws, np.array([0.0, end]), asked.solver
-    )
+    arms = _arms(asked, np.array([0.0, end]))
     if asked.on_failure == "raise" and found.status.any():
         raise failed(asked, arms, found.status, None)
     log = Logs(arms, found.total, found.count, None, None, None, {})
     return exposure_dataset(asked, end, wanted, found, log.variables() if arms.random else {})
+
+
+def bands(
+    levels_or_model: "xr.Dataset | Model | str | Path",
+    regimens: Any = None,
+    people: Any = None,
+    *,
+    q: Sequence[float] | None = None,
+    output: str | None = None,
+    over: str | Sequence[str] | None = None,
+    times: Any = None,
+    by: Any = None,
+    error: float | None = None,
+    threads: int | None = None,
+    progress: Any = None,
+    **asking: Unpack[Asking],
+) -> "xr.Dataset":
+    """Quantiles of every output over subjects: of levels from `simulate`, or of a model while solving.
+
+    While solving, levels are counted in sketches and forgotten: any number of subjects takes the memory of some
+    thousand. Each quantile is then within ``error`` of its value; of levels that are there it is exact.
+
+    Parameters
+    ----------
+    levels_or_model : Dataset, or Model, str or Path
+        From `simulate`; also the `exposure` of one. Or a model, as `simulate` takes it.
+    regimens, people : as in `simulate`       Of levels the second argument may be ``q``.
+    q : list of numbers      Which quantiles, ascending; 5, 50 and 95 where nothing is given. [%]
+    output : str, optional   One output only, also ``plasma_observed``; all of them where nothing is given.
+    over : str or list       The dimension that is summed up, or several together: ``["subject", "replicate"]``.
+    times : as in `simulate`, for a model
+    by : str, list or mapping, optional
+        Groups by covariates, a dimension for each, for a model: ``"SEX"``, or where numbers part, ``{"WT": [60, 80]}``.
+    error : float, optional  Relative error of a quantile while solving; 0.005 where nothing is given.
+    threads, progress, **asking : as in `exposure`
+
+    Returns
+    -------
+    xarray.Dataset
+        Each output with ``quantile`` (a new dimension, [%]) and the dimensions that are left; and ``subjects``, how
+        many rows have been counted: those that could not be solved (NaN at all times) are left out. A row that is NaN
+        at some times only is left out at these. Attributes, and what else is said of the regimens, stay.
+
+    Raises
+    ------
+    InputError : quantiles that do not ascend from 0 to 100, an unknown output, a dimension that is not there; what was
+        given of a simulation. SolveError : subjects that could not be solved.
+
+    Source
+    ------
+    Hyndman and Fan, The American Statistician 50 (1996) 361, definition 7; docs/theory/sketches.md.
+
+    >>> import doseline as dl
+    >>> people = dl.cohort(1000, seed=7, WT="normal(70 kg, 14 kg) within 40..120", SEX="F: 0.5, M: 0.5")
+    >>> found = dl.bands("isotretinoin", "40 mg once fed", people, times="1 h for 24 h", by="SEX")
+    >>> found["plasma"].dims
+    ('quantile', 'SEX', 'time')
+    """
+    if _is_dataset(levels_or_model):
+        given = {"people": people, "times": times, "by": by, "error": error}
+        _refuse_beside_levels({**given, "threads": threads, "progress": progress, **asking})
+        parts = (5, 50, 95) if regimens is None and q is None else regimens if q is None else q
+        summed = "subject" if over is None else over
+        return of_levels(levels_or_model, parts, output=output, over=summed)  # type: ignore[arg-type]
+    _refuse_records(regimens)
+    parts = read_parts((5, 50, 95) if q is None else q)
+    settled = settle(levels_or_model, regimens, people, times=times, asking=asking)
+    asked = settled.asked
+    groups = read_groups(by, asked.people)
+    outputs = read_outputs(asked.model, output, asked.draws.observed)
+    banding = Banding(asked, settled.times, groups, outputs, _error(error), _pooled(over, asked))
+    count = thread_count(threads)
+    tasks = parts_of(asked, min(banding.rows, max(1, -(-len(asked.people) // count))))
+    status = blank_status(asked)
+    rows = len(asked.people) * len(asked.draws.labels)
+    with reporting(progress, "bands", rows) as step:
+        for part, own in on_threads(count)(banding.count, tasks):
+            row = 0 if part.replicate is None else part.replicate - asked.draws.first
+            status[row : row + 1, :, :, :, part.span] = own
+            step(part.span.stop - part.span.start)
+    if asked.on_failure == "raise" and status.any():
+        raise failed(asked, _arms(asked, settled.times), status, None)
+    return band_dataset(banding, parts)
+
+
+def _error(given: Any) -> float:
+    """Relative error of a quantile."""
+    if given is None:
+        return ERROR
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 1e-4 <= given <= 0.1:
+        raise InputError(
+            f"found {given!r:.60}",
+            place="error",
+            advice="expected a relative error from 0.0001 to 0.1; 0.005 is 0.5 %",
+        )
+    return float(given)
+
+
+def _pooled(over: Any, asked: AskedRegimens) -> bool:
+    """Whether replicates are summed up with the subjects."""
+    summed = ["subject"] if over is None else [over] if isinstance(over, str) else list(over)
+    known = ["subject"] if asked.draws.replicates is None else ["subject", "replicate"]
+    if "subject" not in summed or any(name not in known for name in summed):
+        raise InputError(
+            f"found {over!r:.60}",
+            place="over",
+            advice="while solving it is over='subject'"
+            + (", or ['subject', 'replicate'] together" if len(known) > 1 else ""),
+        )
+    return len(summed) > 1
 
 
 def _place(asked: AskedRegimens, part: Part, own: Found, whole: Found) -> None:
@@ -137,6 +251,15 @@ def _place(asked: AskedRegimens, part: Part, own: Found, whole: Found) -> None:
         target[row : row + 1, :, :, :, part.span] = values
     for target, values in zip(whole[4:], own[4:], strict=True):
         target[row : row + 1, :, part.span] = values
+
+
+def _is_dataset(given: Any) -> bool:
+    """Whether these are levels, and not a model; `analysis` says what is wrong with other things of xarray."""
+    return hasattr(given, "data_vars") or hasattr(given, "coords")
+
+
+def _arms(asked: AskedRegimens, times: np.ndarray) -> Arms:
+    return Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver)
 
 
 def _until(given: Any, end: float) -> float:

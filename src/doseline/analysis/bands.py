@@ -64,7 +64,7 @@ def bands(
     """
     import xarray as xr
 
-    parts = _parts(q)
+    parts = read_parts(q)
     names = measured(levels, output)
     summed = _dimensions(levels, names, over)
     data: dict[str, Any] = {}
@@ -147,7 +147,7 @@ def _of_rows(rows: np.ndarray, parts: np.ndarray) -> np.ndarray:
     return found
 
 
-def _parts(q: Any) -> np.ndarray:
+def read_parts(q: Any) -> np.ndarray:
     """Quantiles as an array [%], or what is wrong with them."""
     advice = "give percentages, ascending: q=[5, 50, 95]"
     try:

@@ -1,0 +1,147 @@
+"""Quantiles of the levels of any number of people while solving: levels are counted in sketches and forgotten."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from doseline.arms import Arms
+from doseline.dataset import DIMENSIONS, Axis, More, build
+from doseline.errors import InputError, did_you_mean
+from doseline.model.spec import Model
+from doseline.origin import AskedRegimens
+from doseline.parts import Part, cut
+from doseline.population.groups import Groups
+from doseline.predictions import levels_of_outputs, observations
+from doseline.results import attributes, doses_shown, replicate_axis, swept
+from doseline.sketches import Sketches
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+SHARE = 16 << 20
+"""Bytes of the levels of a part: few enough to stay near the processor, many enough to be worth a turn."""
+METHOD = (
+    "quantiles by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996), each read from counts "
+    "in buckets, within {error:g} % of its value; rows that could not be solved are left out"
+)
+
+
+class Banding:
+    """Sketches that the parts of a simulation are counted in, by whichever thread is free."""
+
+    def __init__(
+        self,
+        asked: AskedRegimens,
+        times: np.ndarray,
+        groups: Groups,
+        outputs: Sequence[str],
+        error: float,
+        pooled: bool,
+    ) -> None:
+        self.asked, self.times, self.groups, self.outputs = asked, times, groups, tuple(outputs)
+        self.error = error
+        replicates, *others = swept(asked)
+        self.shape = (1 if pooled else replicates, *others, *groups.shape)
+        """Replicates, regimens, formulations, meals, and the groups of subjects."""
+        self._free: list[Sketches] = []
+
+    @property
+    def rows(self) -> int:
+        """Subjects of a part."""
+        arms = int(np.prod(swept(self.asked)[1:], dtype=np.int64))
+        return max(1, SHARE // (8 * arms * len(self.asked.model.outputs) * len(self.times)))
+
+    def count(self, part: Part) -> np.ndarray:
+        """Count the levels of a part; gives its status (replicate, regimen, formulation, meal, subject)."""
+        asked = cut(self.asked, part)
+        arms = Arms(
+            asked.model, asked.people, asked.regimens, asked.axes, asked.draws, self.times, asked.solver
+        )
+        solved = arms.solve(None, threads=1)
+        values = self._values(arms, solved.levels)
+        sketch = self._free.pop() if self._free else self._blank()
+        several = part.replicate is not None and self.shape[0] > 1
+        first = (part.replicate - self.asked.draws.first) * len(values) if several else 0  # type: ignore[operator]
+        group = self.groups.of(part.span)
+        for position, level in enumerate(values):
+            sketch.add(level, group + (first + position) * self.groups.count)
+        self._free.append(sketch)
+        return solved.status
+
+    def _blank(self) -> Sketches:
+        """Sketches without any number."""
+        return Sketches(
+            groups=int(np.prod(self.shape, dtype=np.int64)),
+            outputs=len(self.outputs),
+            times=len(self.times),
+            error=self.error,
+        )
+
+    def _values(self, arms: Arms, levels: np.ndarray) -> np.ndarray:
+        """(arm, output, subject, time) of the outputs that are wanted."""
+        names = list(arms.model.outputs)
+        if list(self.outputs) != names:
+            seen = observations(arms, levels) if arms.draws.observed else {}
+            levels = np.stack(
+                [
+                    levels[:, :, :, :, names.index(name)] if name in names else seen[name].values
+                    for name in self.outputs
+                ],
+                axis=4,
+            )
+        return levels.reshape(-1, *levels.shape[4:])
+
+    def together(self) -> Sketches:
+        """All that has been counted."""
+        whole = self._blank()
+        while self._free:
+            whole.merge(self._free.pop())
+        return whole
+
+
+def read_outputs(model: Model, output: str | None, observed: bool) -> list[str]:
+    """Names of what is counted: one output, also as it would be observed, or all."""
+    known = list(model.outputs)
+    if observed:
+        known += [f"{name}_observed" for name in model.outputs if name in model.residual]
+    if output is None:
+        return known
+    if output not in known:
+        raise InputError(
+            f"unknown output '{output}'",
+            place="output",
+            advice=did_you_mean(str(output), known, f"{model.name} has")
+            + ("; add observed=True" if output.removesuffix("_observed") in known else ""),
+        )
+    return [output]
+
+
+def band_dataset(banding: Banding, parts: np.ndarray) -> "xr.Dataset":
+    """Quantiles [%] as a Dataset."""
+    asked, times, groups, sketch = banding.asked, banding.times, banding.groups, banding.together()
+    arms = Arms(asked.model, asked.people[:1], asked.regimens, asked.axes, asked.draws, times, asked.solver)
+    known = levels_of_outputs(arms, np.empty((*swept(asked), len(asked.model.outputs), 0, 0)))
+    dims = (*DIMENSIONS[:4], *groups.names)
+    found = sketch.quantiles(parts / 100).reshape(
+        len(parts), *banding.shape, len(banding.outputs), len(times)
+    )
+    data: dict[str, More] = {}
+    for position, name in enumerate(banding.outputs):
+        level = known[name.removesuffix("_observed")]
+        label = level.label if name in known else f"{level.label}, observed"
+        told = {"units": level.units, "long_name": label, "jumps_at_doses": int(level.jumps.any())}
+        data[name] = More(("quantile", *dims, "time"), found[..., position, :], told)
+    told = {"units": "1", "long_name": "rows counted; the others could not be solved"}
+    data["subjects"] = More(dims, sketch.subjects.max(axis=1).reshape(banding.shape), told)
+    pooled = asked.draws.replicates is not None and banding.shape[0] == 1 and len(asked.draws.labels) > 1
+    axes = {"replicate": Axis((), False) if pooled else replicate_axis(asked), **asked.axes}
+    over = "subject and replicate" if pooled else "subject"
+    attrs = attributes(asked) | {"bands": f"{over}: {METHOD.format(error=100 * sketch.error)}"}
+    result = build({}, axes, doses_shown(asked), {}, attrs, data)
+    coords: dict[str, Any] = {
+        "time": ("time", times, {"units": "h", "long_name": "time since the start"}),
+        "quantile": ("quantile", parts, {"units": "%", "long_name": "part of the subjects at or below"}),
+        **{name: list(each) for name, each in zip(groups.names, groups.labels, strict=True)},
+    }
+    return result.assign_coords(coords)
