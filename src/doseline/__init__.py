@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from doseline.version import __version__ as __version__
 
 if TYPE_CHECKING:
-        from doseline.analysis.exposure import exposure_table as exposure_table
+    from doseline.analysis.exposure import exposure_table as exposure_table
     from doseline.doses import dose_log as dose_log
     from doseline.dosing.adherence import Adherence as Adherence
     from doseline.dosing.adherence import adherence as adherence

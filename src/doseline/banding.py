@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 SHARE = 16 << 20
 """Bytes of the levels of a part: few enough to stay near the processor, many enough to be worth a turn."""
 METHOD = (
-    "quantiles by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996), each read from counts "
-    "in buckets, within {error:g} % of its value; rows that could not be solved are left out"
+    "quantiles by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996), each read from "
+    "counts in buckets, within {error:g} % of its value; rows that could not be solved are left out"
 )
 
 

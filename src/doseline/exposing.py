@@ -16,9 +16,9 @@ from doseline.arms import Arms
 from doseline.errors import InputError, did_you_mean
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
-from doseline.solve_exposure import Windows, expose, expose_steady
 from doseline.results import swept
 from doseline.schedule import sizes_of
+from doseline.solve_exposure import Windows, expose, expose_steady
 from doseline.solve_intakes import Arm, Log
 from doseline.times import SAME, dosing_intervals
 from doseline.units import read_quantity

@@ -20,8 +20,8 @@ EXACTLY = (
     "them, areas as integrals of the solution; no grid"
 )
 IN_STEPS = (
-    "while solving, from the dense output of each step: extremes and crossings of thresholds on its polynomial, areas by "
-    "quadrature; no grid"
+    "while solving, from the dense output of each step: extremes and crossings of thresholds on its polynomial, areas "
+    "by quadrature; no grid"
 )
 """Attribute of the result, for exact solutions and for others."""
 

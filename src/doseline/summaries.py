@@ -291,7 +291,7 @@ def _refuse_records(regimens: Any) -> None:
         raise InputError(
             "found an event table, in which every subject has dosing intervals of their own",
             place="regimens",
-            advice="simulate it, and take what you need from its levels, such as levels['plasma'].max('time') on a grid",
+            advice="simulate it on a grid, and take what you need, such as levels['plasma'].max('time')",
         )
     if regimens is None:
         raise InputError(

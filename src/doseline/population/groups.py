@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def _grouped(name: str, people: Cohort, edges: Any) -> tuple[tuple[str, ...], np
             advice="give the numbers at which groups part, ascending: [60, 80]",
         )
     told = [f"{edge:g}" for edge in parted]
-    inner = [f"{low} to {high}" for low, high in zip(told, told[1:], strict=False)]
+    inner = [f"{low} to {high}" for low, high in pairwise(told)]
     return (f"below {told[0]}", *inner, f"{told[-1]} and above"), np.searchsorted(
         parted, values, side="right"
     )
