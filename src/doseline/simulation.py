@@ -1,7 +1,7 @@
 """Levels: every subject under every regimen, formulation and meal, at every time."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from doseline.population.draws import record_draws
 from doseline.request import choices, thread_count
 from doseline.run import run
 from doseline.solver import ATOL, MOST_STEPS, RTOL
+from doseline.spread import on_threads
 from doseline.times import read_times
 from doseline.version import __version__
 
@@ -47,6 +48,9 @@ def simulate(
     visits: Any = None,
     observed: bool = False,
     typical: bool = False,
+    store: str | Path | None = None,
+    dtype: str = "float64",
+    progress: bool | Callable[[int, int], None] | None = None,
 ) -> "xr.Dataset":
     """Simulate levels; whatever is given as a list or a mapping becomes a dimension of the result.
 
@@ -89,6 +93,13 @@ def simulate(
     observed : bool                Also observations, with the residual error of the model file: ``NAME_observed``.
     typical : bool                 Also the levels of typical people with these covariates who take everything as
         prescribed: ``NAME_typical``.
+    store : str or Path, optional
+        A Zarr store to write levels to part by part, instead of holding all of them. What is there already is not
+        computed again: the same call goes on after whatever stopped it. The result reads from the store.
+    dtype : "float64" or "float32"    Of levels in the store.
+    progress : bool or function, optional
+        Whether progress is shown while a store is written; in a terminal and in a notebook it is. A function is called
+        with the rows that are done, and with all.
 
     Returns
     -------
@@ -109,6 +120,7 @@ def simulate(
     ------
     InputError, UnitError, RegimenError, RecordsError : what was given.
     SolveError : subjects that could not be solved.
+    ResultError : the store cannot be written, or holds something else.
 
     >>> levels = simulate("isotretinoin", "40 mg twice daily for 1 week", times="6 h", meal="fed")
     >>> levels["plasma"].dims, levels["plasma"].attrs["units"]
@@ -132,8 +144,25 @@ def simulate(
         "typical": typical,
     }
     if isinstance(regimens, Records):
+        if store is not None:
+            raise InputError(
+                "an event table is simulated as a whole",
+                place="store",
+                advice="leave store out, and write the result: levels.to_zarr('levels.zarr')",
+            )
         return _tabled(load_model(model), regimens, people, times, asking, threads)
     settled = settle(model, regimens, people, times=times, asking=asking)
+    if store is not None:
+        from doseline.sweep import into_store
+
+        spread = on_threads(thread_count(threads))
+        return into_store(Path(store), settled, dtype=dtype, spread=spread, progress=progress)
+    if dtype != "float64":
+        raise InputError(
+            f"found {dtype!r}",
+            place="dtype",
+            advice="levels in memory are float64; give store=... for float32",
+        )
     return run(settled.asked, settled.times, threads=thread_count(threads))
 
 
