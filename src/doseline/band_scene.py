@@ -38,7 +38,8 @@ def read_bands(
     """Median and band of a Dataset from `simulate`, at the times that will be drawn."""
     refuse_without_times(levels)
     name = measured(levels, output)[0]
-    refuse_dimensions(levels[name])
+    made = "quantile" in levels[name].dims
+    refuse_dimensions(levels[name].isel(quantile=0) if made else levels[name])
     ends = _ends(band)
     time = levels["time"].values.astype(np.float64)
     label = str(levels[name].attrs.get("long_name", name))
@@ -68,7 +69,7 @@ def read_bands(
     )
     low, high = (by_arm(level.isel(quantile=at))[0].values.reshape(size) if ends else None for at in (0, 2))
     typical = _typical(shown, name, pooled)
-    many = _rows(levels, pooled) > 1
+    many = made or _rows(levels, pooled) > 1
     typical = None if typical is None else typical.reshape(size)
     return BandScene(scene, low, high, typical, ends if many else None, many), window
 
@@ -94,11 +95,27 @@ def _medians(
     levels: "xr.Dataset", name: str, ends: tuple[float, float] | None, pooled: Sequence[str]
 ) -> tuple["xr.DataArray", "xr.DataArray | None"]:
     """Lower end, median and upper end (quantile, ..., time), and how many rows they are made of."""
+    if "quantile" in levels[name].dims:
+        return _chosen(levels[name], ends or (50.0, 50.0)), levels.get("subjects")
     if not pooled:
         return levels[name].drop_vars("quantile", errors="ignore").expand_dims(quantile=3), None
     low, high = ends or (25.0, 75.0)
     summed = bands(levels[[name]], [low, 50.0, high], output=name, over=list(pooled))
     return summed[name], summed["subjects"]
+
+
+def _chosen(level: "xr.DataArray", ends: tuple[float, float]) -> "xr.DataArray":
+    """Lower end, median and upper end of bands that are made already."""
+    known = [float(part) for part in level["quantile"].values]
+    for part in (50.0, *ends):
+        if part not in known:
+            raise InputError(
+                f"these bands have no quantile {part:g} %",
+                place="band",
+                advice=f"they have {', '.join(f'{each:g}' for each in known)}: choose two of them and make 50 one of "
+                "them, as in dl.bands(..., q=[5, 50, 95])",
+            )
+    return level.sel(quantile=[ends[0], 50.0, ends[1]])
 
 
 def _rows(levels: "xr.Dataset", pooled: Sequence[str]) -> int:
@@ -107,6 +124,9 @@ def _rows(levels: "xr.Dataset", pooled: Sequence[str]) -> int:
 
 def _who(levels: "xr.Dataset", pooled: Sequence[str], counted: "xr.DataArray | None") -> str:
     """Whose levels these are, and how many of them are missing."""
+    # of bands that are made already only the number of subjects is left
+    if "subject" not in pooled and "subjects" in levels:
+        return f"{int(np.max(levels['subjects'].values)):,} subjects"
     if "subject" not in pooled:
         who = f"subject {levels['subject'].item()}" if "subject" in levels.coords else "one profile"
     else:

@@ -99,9 +99,8 @@ def _write(
                 store.record(entry)
                 step(_rows(part))
     except KeyboardInterrupt:
-        left = len(store.missing())
-        told = f"{store.path}: stopped with {len(parts) - left:,} of {len(parts):,} parts; the same call goes on from there"
-        raise KeyboardInterrupt(told) from None
+        there = f"{len(parts) - len(store.missing()):,} of {len(parts):,} parts are there"
+        raise KeyboardInterrupt(f"{store.path}: {there}; the same call goes on with the rest") from None
 
 
 def _rows(part: Part) -> int:
