@@ -1,0 +1,146 @@
+"""A sheet of a sketch: the counts of one group and one output, a cell for each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from doseline.kernels import sketch
+    from doseline.kernels.sketch import Scale
+
+WAITING = 1 << 16
+"""Numbers that wait for wider windows before these are made."""
+LIMIT = 2**31 - 1
+"""Rows up to which counts take four bytes."""
+
+
+@dataclass
+class Sheet:
+    """The arrays that kernels count into, how many rows were ``given``, and how many had any number."""
+
+    held: sketch.Sheet
+    given: int = 0
+    seen: int = 0
+
+    @classmethod
+    def empty(cls, times: int) -> Sheet:
+        """A sheet into which nothing has been counted."""
+        from doseline.kernels import sketch
+
+        none = np.zeros(2 * times, np.int64)
+        extreme = np.repeat([[np.inf], [-np.inf]], times, axis=1)
+        return cls(_blank(none, none, np.int32, np.zeros((sketch.TALLIES, times), np.int64), extreme))
+
+    @classmethod
+    def of(
+        cls,
+        counts: np.ndarray,
+        first: np.ndarray,
+        size: np.ndarray,
+        tally: np.ndarray,
+        extreme: np.ndarray,
+        *,
+        given: int,
+        seen: int,
+    ) -> Sheet:
+        """A sheet that holds these counts, in the order of their windows."""
+        from doseline.kernels import sketch
+
+        dtype = _type_for(given)
+        blank = _blank(first, size, dtype, np.array(tally, np.int64), np.array(extreme, np.float64))
+        found = cls(blank._replace(counts=counts.astype(dtype)), given, seen)
+        sketch.find_ends(found.held)
+        return found
+
+    def add(self, values: np.ndarray, rows: np.ndarray, scale: Scale) -> None:
+        """Count the rows of values (subject, time)."""
+        from doseline.kernels import sketch
+
+        self._make_room(len(rows))
+        room = max(WAITING, 2 * values.shape[1])
+        waiting = sketch.Waiting(np.empty(room), np.empty(room, np.int64))
+        at = 0
+        while at < len(rows):
+            at, filled, seen = sketch.count(values, rows, at, self.held, scale, waiting)
+            self.seen += seen
+            if filled:
+                first, size = self.held.first.copy(), self.held.size.copy()
+                sketch.widen(waiting, filled, scale, first, size)
+                self._move(first, size)
+                sketch.put_waiting(waiting, filled, self.held, scale)
+        self.given += len(rows)
+
+    def merge(self, other: Sheet, scale: Scale) -> None:
+        """Add the counts of another sheet."""
+        from doseline.kernels import sketch
+
+        self._make_room(other.given)
+        first, size = self.held.first.copy(), self.held.size.copy()
+        sketch.join_all(other.held, first, size, scale.most)
+        if (size != self.held.size).any() or (first != self.held.first).any():
+            self._move(first, size)
+        sketch.pour(other.held, self.held)
+        low, high = self.held.extreme
+        np.minimum(low, other.held.extreme[0], out=low)
+        np.maximum(high, other.held.extreme[1], out=high)
+        self.held.tally[:] += other.held.tally
+        self.given, self.seen = self.given + other.given, self.seen + other.seen
+
+    def quantiles(self, parts: np.ndarray, scale: Scale) -> np.ndarray:
+        """Quantiles (part, time)."""
+        from doseline.kernels import sketch
+
+        found = np.empty((len(parts), self.held.tally.shape[1]))
+        sketch.read(self.held, self.numbers(), scale, parts, found)
+        return found
+
+    def numbers(self) -> np.ndarray:
+        """How many numbers there are (time,)."""
+        from doseline.kernels.sketch import MISSING
+
+        return self.given - self.held.tally[MISSING]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        return sum(array.nbytes for array in self.held)
+
+    def _make_room(self, rows: int) -> None:
+        """Count in eight bytes from as many rows on as four bytes could not count."""
+        dtype = _type_for(self.given + rows)
+        if self.held.counts.dtype != dtype:
+            self.held = self.held._replace(counts=self.held.counts.astype(dtype))
+
+    def _move(self, first: np.ndarray, size: np.ndarray) -> None:
+        """Move the counts into other windows."""
+        from doseline.kernels import sketch
+
+        before = self.held
+        self.held = _blank(first, size, before.counts.dtype, before.tally, before.extreme)
+        sketch.pour(before, self.held)
+
+
+def _type_for(rows: int) -> type[np.signedinteger]:
+    return np.int32 if rows <= LIMIT else np.int64
+
+
+def _blank(
+    first: np.ndarray, size: np.ndarray, dtype: type, tally: np.ndarray, extreme: np.ndarray
+) -> sketch.Sheet:
+    """Empty windows."""
+    from doseline.kernels import sketch
+
+    ends = np.cumsum(size)
+    return sketch.Sheet(
+        counts=np.zeros(ends[-1] if len(ends) else 0, dtype),
+        first=first,
+        size=size,
+        offset=ends - size - first,
+        lowest=np.full(len(size), sketch.NEVER),
+        highest=np.full(len(size), -1),
+        tally=tally,
+        extreme=extreme,
+    )
