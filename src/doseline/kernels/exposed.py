@@ -89,7 +89,7 @@ def blank_room(n, doses, cuts, thresholds):
     return (*blank_pieces(n, doses, cuts), blank_numbers(n, thresholds))
 
 
-@kernel
+@kernel(counted=False)
 def take_up(w, system, line, asked, size):
     """Write the numbers of one body down."""
     n = len(size)
@@ -206,7 +206,7 @@ def promising(which, span, w, table, tags, size):
 @kernel(counted=False)
 def judge(span, w, table, tags, out, many, size):
     """Look for what windows and the course need, among the pieces ``span[0] .. span[1] - 1`` of one body."""
-    held, highest, course = 0, -1, out.shape[0] - 1
+    held, highest, course = np.int64(0), np.int64(-1), out.shape[0] - 1
     # one loop, for each call of `examine` would be compiled in full: pieces of windows; four that promise much; the rest
     pieces = span[1] - span[0]
     for turn in range(2 * pieces + 4):
@@ -257,7 +257,7 @@ def as_good_as(p, other, table, size):
 @kernel(counted=False)
 def finish(pieces, w, table, tags, out, many, size):
     """Highest and lowest levels of windows and course, and when they are first as high as that, but for rounding."""
-    best, course = -1, out.shape[0] - 1
+    best, course = np.int64(-1), out.shape[0] - 1
     for p in range(pieces):
         window, top, least = tags[p, WINDOW], table[p, HIGHEST], table[p, LOWEST]
         if window >= 0:
@@ -315,7 +315,7 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
 
     Its doses are row ``row`` of ``amount``, ``line`` is its first body, and ``zero`` the cut at time zero.
     """
-    n, many, begun, body, empty, sound = len(size), asked.thresholds, 0, -1, True, True
+    n, many, begun, body, empty, sound = len(size), asked.thresholds, np.int64(0), -1, True, True
     begin_rows(out, many)
     w[KNOWN, 0], w[KNOWN, 1] = -math.inf, math.inf
     for i in range(n):
@@ -360,12 +360,12 @@ def expose_course(span, able, system, course, cuts, asked, room, out, solved, si
     two threads may share it.
     """
     inputs, table, tags, w = room
-    planned, pieces = -1, 0
+    planned, pieces = np.int64(-1), np.int64(0)
     for row in range(span[0], span[1]):
         solved[row] = able[row]
         if able[row]:
             if planned < 0 or not same_plan(row, planned, course):
-                pieces = plan_pieces(list_inputs(row, course, inputs), 0, inputs, cuts, w, table, tags)
+                pieces = plan_pieces(list_inputs(row, course, inputs), np.int64(0), inputs, cuts, w, table, tags)
                 lengths_alike(w, table, tags, pieces, asked.bodies)
                 planned = row
             forget(table, pieces)
@@ -384,7 +384,7 @@ def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solve
     for row in range(able.shape[0]):
         solved[row] = able[row]
         if able[row]:
-            pieces = plan_pieces(list_arrivals(row, arrivals, inputs), 0, inputs, cuts, w, table, tags)
+            pieces = plan_pieces(list_arrivals(row, arrivals, inputs), np.int64(0), inputs, cuts, w, table, tags)
             lengths_alike(w, table, tags, pieces, asked.bodies)
             line = first[1] + row * asked.bodies
             solved[row] = walk_pieces(

@@ -10,8 +10,10 @@ ends it. Between two extremes the level is monotone and crosses each threshold o
 
 import math
 
+import numpy as np
+
 from doseline.kernels.kernel import kernel
-from doseline.kernels.ladder import PACE, RUNG
+from doseline.kernels.ladder import PACE, RUNG, rows
 from doseline.kernels.rungs import (
     CURVE,
     DEGREE,
@@ -40,6 +42,8 @@ from doseline.kernels.rungs import (
     level_in,
 )
 
+LEVEL, TURN, BEND = rows(0, 3)
+"""What is looked for: where the level, its slope, its curvature is something."""
 MOST_STEPS = 100
 """Newton's method, or halving where it leaves the bracket, needs no more."""
 
@@ -131,7 +135,7 @@ def note(w, roots, time, level):
 def turns(w, rung, size):
     """Extremes of the cell of ``2 ** rung`` steps behind the state ``HERE``, in order; returns how many there are."""
     n, step = len(size), w[PACE, 1]
-    roots, held = 0, 1
+    roots, held = np.int64(0), 1
     for i in range(n):
         w[PILE, i] = w[HERE, i]
     w[PILE, n], w[PILE, n + 1] = float(rung), 0.0
@@ -146,7 +150,7 @@ def turns(w, rung, size):
         for _ in range(k):
             width *= 2.0
         if opposite(slope, later):
-            passed, s = close_in(w, row, k, (0.0, width), 1, 0.0, slope < 0.0, size)
+            passed, s = close_in(w, row, k, (0.0, width), TURN, 0.0, slope < 0.0, size)
             roots = note(w, roots, begun + passed + s * step, level_in(w, s))
         elif may_hide(slope, curve, later, bent):
             if k > 0:
@@ -161,14 +165,14 @@ def turns(w, rung, size):
                 held += 2
             else:
                 expand(w, row, size)
-                bottom = solve_within(w, 2, 0.0, 0.0, 1.0, curve < 0.0)
+                bottom = solve_within(w, BEND, 0.0, 0.0, 1.0, curve < 0.0)
                 value = 0.0
                 for m in range(DEGREE, 0, -1):
                     value = value * bottom + m * w[POLY, m]
                 if opposite(value, slope):
                     for half in range(2):
                         s = solve_within(
-                            w, 1, 0.0, half * bottom, half * 1.0 + (1 - half) * bottom, (slope < 0.0) == (half == 0)
+                            w, TURN, 0.0, half * bottom, half * 1.0 + (1 - half) * bottom, (slope < 0.0) == (half == 0)
                         )
                         roots = note(w, roots, begun + s * step, level_in(w, s))
     return roots
@@ -200,7 +204,7 @@ def search(w, length, ending, many, size):
         carry(w, RUNG + rung, HERE, NEXT, size)
         last = dot(w, WEIGHT, NEXT, size) if more else ending
         later, bent = dot(w, SLOPE, NEXT, size), dot(w, CURVE, NEXT, size)
-        roots = 0
+        roots = np.int64(0)
         if opposite(slope, later) or may_hide(slope, curve, later, bent):
             roots = turns(w, rung, size)
             while roots > 0 and w[ROOT, roots - 1] >= reach:
@@ -215,7 +219,7 @@ def search(w, length, ending, many, size):
             for c in range(many):
                 above, still = before > w[LIMITS, c], after > w[LIMITS, c]
                 if above != still:
-                    gone, s = close_in(w, HERE, rung, (begin, stop), 0, w[LIMITS, c], still, size)
+                    gone, s = close_in(w, HERE, rung, (begin, stop), LEVEL, w[LIMITS, c], still, size)
                     crossed = gone + s * step
                     w[FOUND, HOURS + c] += stop - crossed if still else crossed - begin
                     if still:

@@ -30,28 +30,30 @@ from doseline.kernels.ladder import (
     TERM,
     TOTAL,
     climb,
+    rows,
     stand,
 )
 
-WEIGHT, SLOPE, CURVE = ROWS, ROWS + 1, ROWS + 2  # y = w . x, y' = w A . x, y'' = w A A . x
-START, HERE, THERE, LOW = ROWS + 3, ROWS + 4, ROWS + 5, ROWS + 6  # states of a piece
-POLY = ROWS + 7  # coefficients of the level within the lowest rung
-ROOT, PEAK = ROWS + 8, ROWS + 9  # extremes of a cell: when [h], and the level there
-NEXT = ROWS + 10  # the state where the next cell begins, or a row that is used up
-ROW = ROWS + 11  # weights . exp(A t) for one time
+WEIGHT, SLOPE, CURVE = rows(ROWS, 3)  # y = w . x, y' = w A . x, y'' = w A A . x
+START, HERE, THERE, LOW = rows(ROWS + 3, 4)  # states of a piece
+(NEXT,) = rows(ROWS + 7, 1)  # the state where the next cell begins, or a row that is used up
+(ROW,) = rows(ROWS + 8, 1)  # weights . exp(A t) for one time
+POLY = ROWS + 9  # coefficients of the level within the lowest rung
+ROOT, PEAK = ROWS + 10, ROWS + 11  # extremes of a cell: when [h], and the level there
 SPREAD = ROWS + 12  # how far an output can follow an amount, up and down; cells in an octave, as a power of two
-TAYLOR = ROWS + 13
 DEGREE = 11
 """Highest power: a step of the lowest rung moves no more than an eighth, and the next term is below 1e-18."""
-PILE = TAYLOR + DEGREE + 1  # states whose cells are still to be looked at
-AREA = PILE + RUNGS
-PLAN = AREA + RUNGS  # longest piece [h]; how many lengths come often, and those [h]
-FOUND = PLAN + 1  # what is found of a piece, see `extremes`
+(TAYLOR,) = rows(ROWS + 13, 1)
+(PILE,) = rows(ROWS + 14 + DEGREE, 1)  # states whose cells are still to be looked at
+(AREA,) = rows(ROWS + 14 + DEGREE + RUNGS, 1)
+PLAN = ROWS + 14 + DEGREE + 2 * RUNGS  # longest piece [h]; how many lengths come often, and those [h]
+FOUND = PLAN + 1  # what is found of a piece, see below
 LIMITS = PLAN + 2  # thresholds
 KNOWN = PLAN + 3  # highest and lowest level of the course so far, and behind them pieces that speak for others
 KEPT = 4
 """Lengths that come often and may have a propagator of their own."""
-KEPT_STEP, KEPT_AREA = PLAN + 4, PLAN + 4 + KEPT
+(KEPT_STEP,) = rows(PLAN + 4, 1)
+KEPT_AREA = KEPT_STEP + KEPT
 ALL = KEPT_AREA + KEPT
 TOP, WHEN, LEAST, HOURS = 0, 1, 2, 3
 """What is found of a piece: highest level, how long after its start, lowest; hours above each threshold, and after them
