@@ -17,7 +17,7 @@ from doseline.errors import InputError, did_you_mean
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.results import swept
-from doseline.schedule import sizes_of
+from doseline.schedule import sizes_of, stage_of
 from doseline.solve_exposure import Windows, expose, expose_steady
 from doseline.solve_intakes import Arm, Log
 from doseline.times import SAME, dosing_intervals
@@ -49,6 +49,7 @@ class Found(NamedTuple):
     inside: np.ndarray  # (..., interval, column)
     course: np.ndarray  # (..., column)
     steady: np.ndarray  # (..., column + 1): the last is the area of the period alone
+    settled: np.ndarray  # (...) how the search for a steady state ended
     status: np.ndarray  # (...)
     total: np.ndarray  # (replicate, regimen, subject) [mg]
     count: np.ndarray  # (replicate, regimen, subject) doses taken
@@ -166,6 +167,7 @@ def blank(asked: AskedRegimens, wanted: Wanted) -> Found:
         np.full((*rows, wanted.columns), np.nan),
         np.full((*rows, wanted.columns + 1) if wanted.steady else (*rows, 0), np.nan),
         np.zeros(rows, dtype=np.int8),
+        np.zeros(rows, dtype=np.int8),
         np.empty(taken),
         np.empty(taken, dtype=np.int64),
     )
@@ -180,7 +182,7 @@ def expose_part(asked: AskedRegimens, until: float, wanted: Wanted) -> Found:
     picked = {name: chosen(asked, name, wanted, until) for name in asked.regimens}
     rows = product(arms.draws.labels, arms.keys)
     for at, (replicate, key) in zip(np.ndindex(*arms.shape), rows, strict=True):
-        own = Found(*(each[at] for each in found[:4]), *(each[at[:2]] for each in found[4:]))
+        own = Found(*(each[at] for each in found[:5]), *(each[at[:2]] for each in found[5:]))
         _fill(arms.arm(replicate, key), picked[key[0]], wanted, own, log.of(at[0], at[1]))
     return found
 
@@ -201,4 +203,15 @@ def _fill(arm: Arm, picked: Chosen, wanted: Wanted, found: Found, log: Log) -> N
         row, column = np.nonzero(picked.which >= 0)
         found.inside[row, column] = exposed.inside[row, place[row, column]]
     if wanted.steady:
-        found.steady[:] = expose_steady(arm, thresholds, output, threads=1)
+        _fill_steady(arm, windows, found)
+
+
+def _fill_steady(arm: Arm, windows: Windows, found: Found) -> None:
+    """Write down what the last stage comes to; of a single dose there is nothing to say."""
+    blocks = arm.plan.regimen.blocks
+    stage = stage_of(blocks[-1], blocks)
+    if stage.repeats * len(stage.pattern) < 2:
+        return
+    steady = expose_steady(arm, windows, threads=1)
+    found.steady[:, :-1], found.steady[:, -1] = steady.inside, steady.once
+    found.settled[:] = steady.status

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.dataset import DIMENSIONS, Axis, More, build
+from doseline.dataset import DIMENSIONS, FLAGS, Axis, More, build
 from doseline.exposing import ABOVE, AUC, CMAX, CMIN, TMAX, Chosen, Found, Wanted, chosen
 from doseline.metrics import ACCUMULATION, BY_THRESHOLD, EXACT, WINDOWS, Metric
 from doseline.origin import AskedRegimens
 from doseline.results import attributes, covariates_shown, doses_shown, replicate_axis
+from doseline.schedule import stage_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,7 +38,8 @@ def exposure_dataset(
     data |= inside.metrics(wanted, level)
     data |= _Window("course_", ROWS, found.course, np.zeros(1), np.array(until)).metrics(wanted, level)
     if wanted.steady:
-        period = np.array([course.blocks[-1].period for course in asked.regimens.values()])
+        every = [course.blocks for course in asked.regimens.values()]
+        period = np.array([stage_of(blocks[-1], blocks).period for blocks in every])
         steady = _Window(
             "steady_", ROWS, found.steady, np.zeros(1), period[:, np.newaxis, np.newaxis, np.newaxis]
         )
@@ -46,6 +48,8 @@ def exposure_dataset(
             ratio = found.steady[..., AUC] / found.steady[..., -1]
         data["accumulation"] = More(ROWS, ratio, _told(ACCUMULATION, level))
         label = "period of the regimen's last stage"
+        told = {"units": "1", "long_name": "how the search for a steady state ended; 0 is well", **FLAGS["status"]}
+        data["steady_status"] = More(ROWS, found.settled, told)
         data["steady_period"] = More(("regimen",), period, {"units": "h", "long_name": label})
     dims = ("regimen", "subject", "interval") if starts.shape[1] > 1 else ("regimen", "interval")
     for name, edge in (("interval_start", starts), ("interval_end", starts + lengths)):

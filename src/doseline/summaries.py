@@ -247,9 +247,9 @@ def _pooled(over: Any, asked: AskedRegimens) -> bool:
 def _place(asked: AskedRegimens, part: Part, own: Found, whole: Found) -> None:
     """Put the rows of a part where they belong."""
     row = 0 if part.replicate is None else part.replicate - asked.draws.first
-    for target, values in zip(whole[:4], own[:4], strict=True):
+    for target, values in zip(whole[:5], own[:5], strict=True):
         target[row : row + 1, :, :, :, part.span] = values
-    for target, values in zip(whole[4:], own[4:], strict=True):
+    for target, values in zip(whole[5:], own[5:], strict=True):
         target[row : row + 1, :, part.span] = values
 
 
