@@ -120,7 +120,7 @@ class Sheet:
         from doseline.kernels import sketch
 
         before = self.held
-        self.held = _blank(first, size, before.counts.dtype, before.tally, before.extreme)
+        self.held = _blank(first, size, before.counts.dtype.type, before.tally, before.extreme)
         sketch.pour(before, self.held)
 
 
@@ -136,7 +136,11 @@ def _blank(
 
     ends = np.cumsum(size)
     span = np.empty((len(size), sketch.SPAN), np.int64)
-    span[:, sketch.LOWEST], span[:, sketch.HIGHEST], span[:, sketch.OFFSET] = sketch.NEVER, -1, ends - size - first
+    span[:, sketch.LOWEST], span[:, sketch.HIGHEST], span[:, sketch.OFFSET] = (
+        sketch.NEVER,
+        -1,
+        ends - size - first,
+    )
     return sketch.Sheet(
         counts=np.zeros(ends[-1] if len(ends) else 0, dtype),
         first=first,

@@ -46,7 +46,7 @@ def assert_same(found, truth):
     np.testing.assert_array_equal(found.quantiles(parts), truth.quantiles(parts))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(cohorts(), st.data())
 def test_order_and_cuts_do_not_matter(cohort, data):
     values, group, buckets = cohort
@@ -67,7 +67,7 @@ def test_order_and_cuts_do_not_matter(cohort, data):
     assert_same(sketches[0], truth)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(cohorts())
 def test_pickled_and_read_back(cohort):
     truth = sketch_of(*cohort)
@@ -79,7 +79,7 @@ def test_pickled_and_read_back(cohort):
     assert_same(again, truth)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(cohorts())
 def test_an_empty_sketch_adds_nothing(cohort):
     truth = sketch_of(*cohort)
@@ -88,23 +88,27 @@ def test_an_empty_sketch_adds_nothing(cohort):
     assert_same(empty.merge(truth), truth)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(cohorts())
 def test_signs_are_mirrored(cohort):
     values, group, buckets = cohort
     found = sketch_of(-values, group, buckets).quantiles([0, 0.25, 0.5, 1])
     truth = sketch_of(values, group, buckets).quantiles([0, 0.5, 0.75, 1])
-    np.testing.assert_allclose(found, -truth[::-1], rtol=1e-12)
+    # what lies between numbers of both signs is a small difference of larger ones
+    largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+    np.testing.assert_allclose(found, -truth[::-1], rtol=1e-12, atol=1e-12 * largest + 2.0**-1022)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(cohorts(), st.integers(-300, 300))
 def test_powers_of_two_pass_through(cohort, power):
     """Buckets of all octaves are cut alike; numbers that keep their digits when multiplied keep their places."""
     values, group, _ = cohort
     values = np.where(np.abs(np.log2(np.abs(values) + (values == 0))) < 700, values, 1.0)
     found = sketch_of(np.ldexp(values, power), group, 200_000).quantiles([0, 0.3, 0.5, 1])
-    np.testing.assert_array_equal(found, np.ldexp(sketch_of(values, group, 200_000).quantiles([0, 0.3, 0.5, 1]), power))
+    np.testing.assert_array_equal(
+        found, np.ldexp(sketch_of(values, group, 200_000).quantiles([0, 0.3, 0.5, 1]), power)
+    )
 
 
 def test_single_precision_is_counted_as_it_is():

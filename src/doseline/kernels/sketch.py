@@ -50,7 +50,9 @@ class Sheet(NamedTuple):
     counts: np.ndarray  # (bucket of all stores) how many numbers
     first: np.ndarray  # (store,) lowest bucket of the window, counted from the smallest number there is
     size: np.ndarray  # (store,) number of buckets in the window; 0: none yet
-    span: np.ndarray  # (store, 3) lowest and highest bucket that is not empty; OFFSET + bucket is its place in `counts`
+    span: (
+        np.ndarray
+    )  # (store, 3) lowest and highest bucket that is not empty; OFFSET + bucket is its place in `counts`
     tally: np.ndarray  # (TALLIES, time)
     extreme: np.ndarray  # (2, time) least and greatest finite number
 
@@ -134,10 +136,10 @@ def count(values, rows, start, sheet, scale, waiting):
 @kernel(counted=False)
 def any_number(row):
     """Is there a number in a row?"""
+    missing = 0
     for x in row:
-        if not math.isnan(x):
-            return True
-    return False
+        missing += math.isnan(x)
+    return missing < row.shape[0]
 
 
 @kernel(counted=False)
@@ -280,4 +282,6 @@ def between(low, high, share):
     if share == 0.0 or low == high:
         return low
     step = high - low
+    if math.isinf(step):
+        return low * (1.0 - share) + high * share
     return low + step * share if share < 0.5 else high - step * (1.0 - share)
