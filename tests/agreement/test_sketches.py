@@ -191,3 +191,17 @@ def test_how_many_numbers_wait_changes_nothing(monkeypatch, waiting):
     monkeypatch.setattr(sketch_sheet, "WAITING", waiting)
     for name, array in sketch_of(values).arrays().items():
         np.testing.assert_array_equal(array, expected[name])
+
+
+def test_more_times_than_are_counted_together():
+    """Truth: numpy.nanquantile; subjects with a number at the first or at the last time only are counted, too."""
+    times = 2 * sketch_sheet.TOGETHER + 3
+    values = np.random.default_rng(12).lognormal(size=(40, times))
+    values[3, 1:] = np.nan
+    values[4, :-1] = np.nan
+    values[5] = np.nan
+    sketch = sketch_of(values)
+    assert sketch.subjects.tolist() == [[39]]
+    assert sketch.numbers[0, 0, [0, 1, -1]].tolist() == [38, 37, 38]
+    truth = np.nanquantile(values, [0, 0.3, 1], axis=0)
+    np.testing.assert_allclose(sketch.quantiles([0, 0.3, 1])[:, 0, 0], truth, rtol=0.005)

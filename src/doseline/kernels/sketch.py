@@ -106,16 +106,18 @@ def put(x, time, sheet, scale):
 
 
 @kernel(counted=False)
-def count(values, rows, start, sheet, scale, waiting):
+def count(values, rows, start, during, sheet, scale, waiting, seen):
     """Count rows of ``values`` (subject, time), from ``rows[start]`` on, until all are or no more could wait.
 
-    Numbers inside of what has been seen in their cell change nothing else, and are counted here; others wait.
-    Returns how far it came, how many wait, and how many rows had any number.
+    Only the times from ``during[0]`` up to ``during[1]`` are looked at. Numbers inside of what has been seen in their
+    cell change nothing else, and are counted here; others wait. ``seen`` (row,) becomes true where there is a number.
+    Returns how far it came, and how many wait.
     """
-    times, filled, seen, k = values.shape[1], 0, 0, start
-    while k < rows.shape[0] and filled + times <= waiting.time.shape[0]:
+    begin, end = during
+    times, filled, k = values.shape[1], 0, start
+    while k < rows.shape[0] and filled + end - begin <= waiting.time.shape[0]:
         row, before = values[rows[k]], filled
-        for time in range(times):
+        for time in range(begin, end):
             x = np.float64(row[time])
             digits = x.view(np.int64)
             store = np.uint64(time + times if digits < 0 else time)
@@ -128,9 +130,9 @@ def count(values, rows, start, sheet, scale, waiting):
                 at = np.uint64(filled)
                 waiting.value[at], waiting.time[at] = x, time
                 filled += 1
-        seen += filled - before < times or any_number(row)
+        seen[k] |= filled - before < end - begin or any_number(row[begin:end])
         k += 1
-    return k, filled, seen
+    return k, filled
 
 
 @kernel(counted=False)
