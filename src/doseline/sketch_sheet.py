@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 WAITING = 1 << 15
 """Numbers that wait for wider windows before these are made."""
 TOGETHER = 256
-"""Times that are counted together, subject by subject: their buckets stay in the processor's cache, and rows are read in
-stretches that it fetches ahead."""
+"""Times that are counted together, subject by subject: their buckets stay in the processor's cache, and rows are read
+in stretches that it fetches ahead."""
 LIMIT = 2**31 - 1
 """Rows up to which counts take four bytes."""
 

@@ -181,6 +181,15 @@ class Sketches:
                 advice=CORRUPT,
             )
         pieces = np.split(arrays["counts"], ends[:-1]) if sheets else []
+        counted = arrays["tally"].sum(axis=(1, 2)) + np.array(
+            [piece.sum(dtype=np.int64) for piece in pieces], np.int64
+        )
+        if (counted != arrays["rows"][:, 0] * times).any():
+            raise InputError(
+                f"found {counted.sum()} numbers for {(arrays['rows'][:, 0] * times).sum()} of subjects and times",
+                place="arrays",
+                advice=CORRUPT,
+            )
         for k, counts in enumerate(pieces):
             given, seen = (int(count) for count in arrays["rows"][k])
             found._sheets[k] = Sheet.of(

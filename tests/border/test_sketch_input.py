@@ -74,3 +74,15 @@ def test_arrays_that_were_cut_off(name):
     arrays[name] = arrays[name][:-1]
     with pytest.raises(InputError, match=r"^arrays: .*\n  give what `arrays` gave, unchanged$"):
         Sketches.from_arrays(arrays)
+
+
+def test_arrays_that_do_not_add_up():
+    sketch = made()
+    sketch.add(VALUES)
+    arrays = sketch.arrays()
+    arrays["counts"][arrays["counts"].argmax()] = 0
+    with pytest.raises(InputError) as refusal:
+        Sketches.from_arrays(arrays)
+    assert str(refusal.value) == (
+        "arrays: found 8 numbers for 12 of subjects and times\n  give what `arrays` gave, unchanged"
+    )

@@ -238,7 +238,8 @@ def step(slot, time, sheet, scale):
 @kernel(counted=False)
 def walk(rank, slot, passed, value, time, sheet, scale):
     """Go on to the slot that holds the number of a rank, from 0 on; ``passed`` are those up to the end of a slot."""
-    while passed <= rank:
+    slots = sheet.size[time] + sheet.size[sheet.tally.shape[1] + time] + 3
+    while passed <= rank and slot < slots:
         held, value = step(slot, time, sheet, scale)
         passed += held
         slot += 1
