@@ -118,7 +118,7 @@ def count(values, rows, start, during, sheet, scale, waiting, seen):
     while k < rows.shape[0] and filled + end - begin <= waiting.time.shape[0]:
         row, before = values[rows[k]], filled
         for time in range(begin, end):
-            x = np.float64(row[time])
+            x = np.float64(row[np.uint64(time)])
             digits = x.view(np.int64)
             store = np.uint64(time + times if digits < 0 else time)
             bucket = bucket_of(digits & MAGNITUDE, scale)
