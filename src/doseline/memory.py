@@ -14,6 +14,8 @@ from doseline.errors import InputError
 
 VARIABLE = "DOSELINE_MEMORY"
 """Says how much may be taken, whatever the machine has free."""
+SMALL = 2**28
+"""What every machine has: runs that take less do not ask how much there is. [byte]"""
 UNKNOWN = 2**63 - 1
 """Where nothing says how much there is. [byte]"""
 BYTES = {
@@ -41,6 +43,14 @@ def available_memory(root: Path = Path("/")) -> int:
         return min([_linux(root), *_groups(root)])
     except (OSError, ValueError, AttributeError, LookupError):
         return _total()
+
+
+def lacking(needed: int) -> int | None:
+    """How much memory is free, where that is less than is needed [byte]; None where there is enough."""
+    if needed <= SMALL and VARIABLE not in os.environ:
+        return None
+    free = available_memory()
+    return free if needed > free else None
 
 
 def read_bytes(text: str, *, place: str) -> int:

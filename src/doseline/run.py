@@ -1,6 +1,5 @@
 """A simulation that is settled: all arms through the kernels, and the Dataset."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,11 +7,12 @@ import numpy as np
 from doseline.arm_log import Logs
 from doseline.arms import Arms
 from doseline.dataset import DIMENSIONS, Axis, build
+from doseline.footprint import refusal, refuse_what_does_not_fit
 from doseline.origin import AskedRegimens, said
 from doseline.population.residual import typical_levels
 from doseline.predictions import levels_of_outputs, observations
 from doseline.schedule import sizes_of
-from doseline.unsolved import failure, too_large
+from doseline.unsolved import failure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,14 +22,13 @@ def run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Dataset
     """All arms through the kernels, and the Dataset."""
     model, people, axes, draws = asked.model, asked.people, asked.axes, asked.draws
     arms = Arms(model, people, asked.regimens, axes, draws, times, asked.solver)
+    refuse_what_does_not_fit(arms)
     try:
         log = Logs.blank(arms) if arms.random else None
         solved = arms.solve(None if log is None else log.of, threads=threads)
         typical = arms.typical().solve(None, threads=threads) if draws.typical else None
     except MemoryError:
-        sizes = ((len(people), "subjects"), (len(times), "times"))
-        combinations = math.prod(arms.shape) * (2 if draws.typical else 1)
-        raise too_large(combinations, len(model.outputs), *sizes) from None
+        raise refusal(arms) from None
     if asked.on_failure == "raise" and solved.status.any():
         names = list(asked.regimens)
         many = draws.replicates is not None
