@@ -47,7 +47,9 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
             advice="give times, as in times='1 h', or add records with EVID 0",
         )
     tables = Tables(asked, times)
-    _refuse_what_does_not_fit(tables)
+    free = lacking(needed(tables))
+    if free is not None:
+        raise _refusal(tables, free)
     try:
         solved = [tables.solve(replicate, threads=threads) for replicate in draws.labels]
         typical = tables.typical().solve(0, threads=threads) if draws.typical else None
@@ -117,23 +119,22 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
     return build_records(outputs, axes, records, told, _units(model, records, sets), attrs, more)
 
 
-def _refuse_what_does_not_fit(tables: Tables) -> None:
-    """Refuse a table whose levels do not fit into memory, before any are allocated."""
-    free = lacking(8 * math.prod(count for count, _ in _sizes(tables)) * tables.count * len(tables.asked.model.outputs))
-    if free is not None:
-        raise _refusal(tables, free)
+def needed(tables: Tables) -> int:
+    """What the levels of a table take. [byte]"""
+    each = math.prod(count for count, _ in sizes_of_levels(tables))
+    return 8 * each * tables.count * len(tables.asked.model.outputs)
 
 
-def _refusal(tables: Tables, free: int | None = None) -> InputError:
-    return too_large(tables.count, len(tables.asked.model.outputs), *_sizes(tables), free=free)
-
-
-def _sizes(tables: Tables) -> tuple[tuple[int, str], ...]:
+def sizes_of_levels(tables: Tables) -> tuple[tuple[int, str], ...]:
     """How many levels an output has in one arm."""
     records, times = tables.asked.records, tables.times
     if times is None:
         return ((int((records.evid == 0).sum()), "observations"),)
     return ((len(records.subject), "subjects"), (len(times), "times"))
+
+
+def _refusal(tables: Tables, free: int | None = None) -> InputError:
+    return too_large(tables.count, len(tables.asked.model.outputs), *sizes_of_levels(tables), free=free)
 
 
 def _notes(model: Model, records: Records, sets: Sets, plans: list[Events]) -> list[str]:

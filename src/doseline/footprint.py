@@ -44,7 +44,11 @@ def _of_doses(arms: Arms) -> int:
     regimens = arms.regimens.values()
     most, length = max(course.count for course in regimens), float(arms.times[-1])
     habits = [course.adherence for course in regimens if course.adherence is not None]
-    told = bool(habits) + REAL * any(each.late is not None for each in habits) + any(each.meals for each in habits)
+    told = (
+        bool(habits)
+        + REAL * any(each.late is not None for each in habits)
+        + any(each.meals for each in habits)
+    )
     every = occasional(arms.model, arms.draws.effects).values()
     counts = arms.calendar.counts(most, length) | {"course": math.prod(arms.shape[2:])}
     kappas = sum(2 * REAL * counts[kind] for kind in every)

@@ -62,7 +62,9 @@ def read_bytes(text: str, *, place: str) -> int:
     match = _SIZE.fullmatch(text.lower())
     if match is None or match["unit"] not in BYTES:
         raise InputError(
-            f"found {text!r:.60}", place=place, advice="give a number of bytes, or a size such as '8 GB' or '500 MB'"
+            f"found {text!r:.60}",
+            place=place,
+            advice="give a number of bytes, or a size such as '8 GB' or '500 MB'",
         )
     return int(float(match["number"]) * BYTES[match["unit"]])
 
@@ -133,7 +135,9 @@ def _left(group: Path, limit: str, used: str, cached: str) -> int | None:
 def _mac() -> int:
     """Pages that are free, or held for what was used once and may not be again."""
     libc = ctypes.CDLL(None)
-    pages = (ctypes.c_uint32 * 64)()  # vm_statistics64: free, active, inactive, ... and more that nobody reads
+    pages = (
+        ctypes.c_uint32 * 64
+    )()  # vm_statistics64: free, active, inactive, ... and more that nobody reads
     count = ctypes.c_uint32(38)
     libc.mach_host_self.restype = ctypes.c_uint32
     if libc.host_statistics64(libc.mach_host_self(), 4, pages, ctypes.byref(count)):

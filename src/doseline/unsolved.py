@@ -166,7 +166,7 @@ def too_large(
     there = "there is not so much memory" if free is None else f"{size_told(free)} of memory are free"
     fewer = "or fewer subjects at once"
     rows = next((count for count, name in others if name == "subjects"), 0)
-    if free is not None and 0 < (fitting := int(rows * free / needed)):
+    if free is not None and (fitting := int(rows * free / needed)) > 0:
         fewer += f": {fitting:,} fit" if fitting > 1 else ": 1 fits"
     advice = [*INSTEAD, fewer] if parted else ["give fewer times", fewer]
     return InputError(
