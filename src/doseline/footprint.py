@@ -16,7 +16,7 @@ OF_A_DOSE = 32 * REAL
 """What is known of a dose of a block of subjects while they are solved: columns of its record, copies of some."""
 
 
-def peak(arms: Arms, *, threads: int = 1) -> int:
+def peak(arms: Arms, *, threads: int) -> int:
     """Memory at the height of a run, its result included. [byte]"""
     return room(arms) + of_subjects(arms) + of_blocks(arms, threads)
 
@@ -71,20 +71,27 @@ def of_blocks(arms: Arms, threads: int) -> int:
     return 0 if alike else OF_A_DOSE * most * rows
 
 
-def refuse_what_does_not_fit(arms: Arms) -> None:
+def refuse_what_does_not_fit(arms: Arms, *, threads: int) -> None:
     """Refuse a run for which there is not enough memory, before it takes any.
 
     Raises
     ------
     InputError : with the sizes, what is free, and what to do instead.
     """
-    free = lacking(peak(arms))
+    free = lacking(peak(arms, threads=threads))
     if free is not None:
-        raise refusal(arms, free)
+        raise refusal(arms, free, threads=threads)
 
 
-def refusal(arms: Arms, free: int | None = None) -> InputError:
+def refusal(arms: Arms, free: int | None = None, *, threads: int) -> InputError:
     """What is said of a run that does not fit; ``free`` is how much memory there is, where anybody asked."""
     combinations = math.prod(arms.shape) * (2 if arms.draws.typical else 1)
     sizes = ((len(arms.people), "subjects"), (len(arms.times), "times"))
-    return too_large(combinations, len(arms.model.outputs), *sizes, needed=peak(arms), free=free, parted=True)
+    return too_large(
+        combinations,
+        len(arms.model.outputs),
+        *sizes,
+        needed=peak(arms, threads=threads),
+        free=free,
+        parted=True,
+    )

@@ -1,8 +1,8 @@
 """What a run would be, before it runs: how much it computes, how long it takes, and whether it fits into memory."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -13,9 +13,10 @@ from doseline.asking import Asking, settle, settle_table
 from doseline.dosing.records import Records, doses_among
 from doseline.errors import InputError, did_you_mean
 from doseline.footprint import of_blocks, of_subjects, peak, refusal
-from doseline.memory import UNKNOWN, available_memory, size_told
+from doseline.memory import available_memory
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, AskedRegimens
+from doseline.planned import Plan
 from doseline.request import thread_count
 from doseline.sampling import Measured, Run, Whole, levels_of_all, measure, sizes_of_all
 from doseline.schedule import sizes_of
@@ -47,113 +48,6 @@ RUNS: Mapping[str, Run] = {"levels": levels_of_all, "exposure": _exposure, "band
 
 Exposure and bands are made of the levels of the sample: their sizes are right, and their times an upper estimate.
 """
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run would be; made by `plan`.
-
-    Attributes
-    ----------
-    of : str                        "levels", "exposure" or "bands".
-    model : str                     Its name.
-    subjects, replicates : int      How many there are; 1 replicate where nothing is repeated.
-    arms : int                      Combinations of regimen, formulation and meal.
-    outputs, times : int            Of the model; and at how many times, or observations of an event table.
-    doses : int                     Doses prescribed, in all rows.
-    sizes : mapping of str to int   Bytes of each variable of the result.
-    memory : int                    Memory at the height of the run, the result included. [byte]
-    available : int                 Memory that there is. [byte]
-    seconds : float                 How long it takes, told from samples, without writing files. [s]
-    spread : (float, float)         From where to where that may be. [s]
-    compiling : float               What compiling took, or reading compiled code: plan has done it. [s]
-    sampled : int                   Subjects of all samples.
-    parts, files : int or None      Of a store.
-
-    >>> made = plan("isotretinoin", "40 mg once daily x 28", {"WT": [50, 70]}, times="2 h", meal=["fed", "fasted"])
-    >>> made.rows, made.values, made.fits
-    (4, 2696, True)
-    """
-
-    of: str
-    model: str
-    subjects: int
-    replicates: int
-    arms: int
-    outputs: int
-    times: int
-    values: int
-    doses: int
-    sizes: Mapping[str, int]
-    memory: int
-    available: int
-    seconds: float
-    spread: tuple[float, float]
-    compiling: float
-    sampled: int
-    parts: int | None = None
-    files: int | None = None
-    at: str = "time"
-    refusal: InputError | None = None
-
-    @property
-    def rows(self) -> int:
-        """Subjects, once for each replicate and arm."""
-        return self.subjects * self.replicates * self.arms
-
-    @property
-    def bytes(self) -> int:
-        """Size of the result: its ``nbytes``."""
-        return sum(self.sizes.values())
-
-    @property
-    def fits(self) -> bool:
-        """Whether there is enough memory."""
-        return self.memory <= self.available
-
-    def told(self) -> Iterator[tuple[str, str]]:
-        """What there is to say, line by line: what, and how much."""
-        again = f" x {_count(self.replicates, 'replicate')}" if self.replicates > 1 else ""
-        yield (
-            "rows",
-            f"{self.rows:,} ({_count(self.subjects, 'subject')} x {_count(self.arms, 'arm')}{again})",
-        )
-        yield "levels", f"{self.values:,} ({_count(self.outputs, 'output')}, {_count(self.times, self.at)})"
-        yield "doses", f"{self.doses:,}"
-        largest = max(self.sizes, key=self.sizes.__getitem__)
-        yield "result", f"{size_told(self.bytes)}, most of it {largest}: {size_told(self.sizes[largest])}"
-        if self.parts is not None:
-            yield "store", f"{self.parts:,} parts, {self.files:,} files, before compression"
-        there = (
-            "nobody knows how much there is"
-            if self.available == UNKNOWN
-            else f"{size_told(self.available)} are free"
-        )
-        yield (
-            "memory",
-            f"{size_told(self.memory)} at its height, {there}: {'fits' if self.fits else 'DOES NOT FIT'}",
-        )
-        least, most = self.spread
-        yield (
-            "time",
-            f"{_time(self.seconds)} (from {_time(least)} to {_time(most)}, told by {_count(self.sampled, 'subject')})",
-        )
-        if self.compiling >= 0.5:
-            yield "compiling", f"{_time(self.compiling)}, done now"
-
-    def __str__(self) -> str:
-        """A line for each number."""
-        return "\n".join(
-            [f"{self.of} of {self.model}", *(f"  {what:<10}{text}" for what, text in self.told())]
-        )
-
-    def __repr__(self) -> str:
-        """The numbers that matter most."""
-        fits = "fits" if self.fits else "does not fit"
-        return (
-            f"Plan({self.of} of {self.model}: {self.rows:,} rows, {size_told(self.bytes)}, "
-            f"{_time(self.seconds)}, {fits} into memory)"
-        )
 
 
 def plan(
@@ -190,8 +84,8 @@ def plan(
 
     Raises
     ------
-    InputError, UnitError, RegimenError, RecordsError : what was given. A run that does not fit into memory is no
-        mistake here: ``fits`` is False.
+    InputError, UnitError, RegimenError, RecordsError : what was given; or not even one subject fits into memory. A
+        run that does not fit is no mistake here: ``fits`` is False.
 
     >>> made = plan("isotretinoin", "40 mg twice daily for 4 weeks", {"WT": [50, 70]}, times="2 h", meal="fed")
     >>> made.sizes["plasma"] == 2 * 337 * 8
@@ -207,27 +101,35 @@ def plan(
                 advice="leave it out",
             )
         return _of_table(*settle_table(model, regimens, people, times=times, asking=asking), count)
-    asked, grid = settle(model, regimens, people, times=times, asking=asking)
+    return _of_regimens(*settle(model, regimens, people, times=times, asking=asking), of, store, dtype, count)
+
+
+def _of_regimens(
+    asked: AskedRegimens, grid: np.ndarray, of: str, store: Any, dtype: str, threads: int
+) -> Plan:
+    """The plan of regimens for people."""
     arms = Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, grid, asked.solver)
-    whole = Whole(asked, grid, RUNS[of], count, 1 + _levels(arms) // len(asked.people))
+    once = replace(asked.draws, replicates=1) if asked.draws.replicates is not None else asked.draws
+    free, each = available_memory(), peak(replace(arms, people=asked.people[:1], draws=once), threads=threads)
+    if each > free:
+        raise refusal(arms, free, threads=threads)
+    whole = Whole(asked, grid, RUNS[of], threads, each, free)
     found = measure(whole)
     sizes = sizes_of_all(found.sample, whole.sizes)
     parts = files = None
-    need = peak(arms, threads=count)
+    need = peak(arms, threads=threads)
     if of == "levels" and store is None:
-        need = max(need, sum(sizes.values()) + of_subjects(arms) + of_blocks(arms, count))
+        need = max(need, sum(sizes.values()) + of_subjects(arms) + of_blocks(arms, threads))
     else:
-        rows = min(len(asked.people), max(1, PART // whole.of_a_subject))
-        need = need // arms.shape[0] * rows // len(asked.people) + of_subjects(arms)
+        rows = min(len(asked.people), max(1, min(PART, free // 4) // each))
+        need = peak(replace(arms, people=asked.people[:rows], draws=once), threads=threads)
         if store is not None:
             sizes = {name: _narrowed(found, name, size, dtype) for name, size in sizes.items()}
             parts = arms.shape[0] * -(-len(asked.people) // rows)
             files = _files(found, sizes, parts)
         else:
-            need += sum(sizes.values()) + (
-                SKETCH * _levels(arms) // (8 * len(asked.people)) if of == "bands" else 0
-            )
-    free = available_memory()
+            sketches = SKETCH * _levels(arms) // (8 * len(asked.people)) if of == "bands" else 0
+            need += sum(sizes.values()) + sketches
     own = sizes_of(asked.people)
     prescribed = [
         int(np.sum(np.broadcast_to(each.doses_taken(**own), len(asked.people))))
@@ -238,7 +140,7 @@ def plan(
         times=len(grid), values=_levels(arms) // 8,
         doses=sum(prescribed) * arms.shape[0] * math.prod(arms.shape[2:]), arms=math.prod(arms.shape[1:]),
         subjects=len(asked.people), parts=parts, files=files,
-        refusal=refusal(arms, free) if need > free and of == "levels" and store is None else None,
+        refusal=refusal(arms, free, threads=threads) if need > free and of == "levels" and store is None else None,
     )  # fmt: skip
 
 
@@ -247,11 +149,11 @@ def _of_table(asked: AskedRecords, grid: np.ndarray | None, threads: int) -> Pla
     from doseline.event_levels import needed, sizes_of_levels
     from doseline.tables import Tables
 
-    tables, records = Tables(asked, grid), asked.records
-    whole = Whole(asked, grid, levels_of_all, threads, 1 + needed(tables) // len(records.subject))
+    tables, records, free = Tables(asked, grid), asked.records, available_memory()
+    whole = Whole(asked, grid, levels_of_all, threads, 1 + needed(tables) // len(records.subject), free)
     found = measure(whole)
     sizes = sizes_of_all(found.sample, whole.sizes)
-    need, free, outputs = sum(sizes.values()), available_memory(), len(asked.model.outputs)
+    need, outputs = sum(sizes.values()), len(asked.model.outputs)
     lines = sizes_of_levels(tables)
     given = int((doses_among(records.evid) * (1 + records.additional)).sum())
     return _plan(
@@ -319,24 +221,3 @@ def _refuse_unknown(of: Any, dtype: Any, store: Any, asking: Mapping[str, Any]) 
         raise InputError(
             f"a store holds levels, not {of}", place="store", advice="leave it out, or leave out of=..."
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def _time(seconds: float) -> str:
-    """How long, in the unit that people would say it in.
-
-    >>> _time(0.0123), _time(1.26), _time(75), _time(7200)
-    ('12 ms', '1.3 s', '1.2 min', '2.0 h')
-    """
-    for limit, unit, size in (
-        (1.0, "ms", 1e-3),
-        (60.0, "s", 1.0),
-        (3600.0, "min", 60.0),
-        (172_800.0, "h", 3600.0),
-    ):
-        if seconds < limit:
-            return f"{seconds / size:.0f} ms" if unit == "ms" else f"{seconds / size:.1f} {unit}"
-    return f"{seconds / 86_400:.1f} days"

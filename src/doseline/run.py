@@ -22,13 +22,13 @@ def run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Dataset
     """All arms through the kernels, and the Dataset."""
     model, people, axes, draws = asked.model, asked.people, asked.axes, asked.draws
     arms = Arms(model, people, asked.regimens, axes, draws, times, asked.solver)
-    refuse_what_does_not_fit(arms)
+    refuse_what_does_not_fit(arms, threads=threads)
     try:
         log = Logs.blank(arms) if arms.random else None
         solved = arms.solve(None if log is None else log.of, threads=threads)
         typical = arms.typical().solve(None, threads=threads) if draws.typical else None
     except MemoryError:
-        raise refusal(arms) from None
+        raise refusal(arms, threads=threads) from None
     if asked.on_failure == "raise" and solved.status.any():
         names = list(asked.regimens)
         many = draws.replicates is not None

@@ -23,14 +23,16 @@ FIRST = 16
 GROWTH = 8
 ENOUGH = 0.2
 """A sample that takes longer tells enough. [s]"""
-BUDGET = 1.0
+ALWAYS = 0.1
+"""What a run may take whatever its size, on a busy machine. [s]"""
+BUDGET = 1.5
 """Samples take no longer, as far as the ones before tell. [s]"""
 OFFSETS = 4
 """Samples of one size, each with other subjects."""
 REPEATS = 2
 """How often the last sample is repeated."""
-MOST_BYTES = 2**28
-"""Levels of a sample."""
+MOST_BYTES = 2**27
+"""What a sample takes at most."""
 NOISE = 0.15
 """Times of two runs of the same differ by so much, whatever the samples say."""
 
@@ -43,13 +45,19 @@ class Whole:
     times: np.ndarray | None
     how: Run
     threads: int
-    of_a_subject: int  # levels of one [byte]
+    of_a_subject: int  # memory that a run of one takes, in one replicate [byte]
+    free: int  # memory that there is [byte]
 
     @property
     def subjects(self) -> int:
         """How many there are."""
         asked = self.asked
         return len(asked.people) if isinstance(asked, AskedRegimens) else len(asked.records.subject)
+
+    @property
+    def most(self) -> int:
+        """Subjects of a sample that takes a modest part of the memory."""
+        return max(1, min(MOST_BYTES, self.free // 4) // self.of_a_subject)
 
     @property
     def replicates(self) -> int:
@@ -137,29 +145,41 @@ def measure(whole: Whole) -> Measured:
     numbers of replicates. No sample has more subjects than the run.
     """
     people = whole.subjects
-    first = min(FIRST, max(1, people // 4), max(1, MOST_BYTES // whole.of_a_subject))
+    first = min(FIRST, max(1, people // 4), whole.most)
     warming, result = whole.sample(first)
     taken = {first: min(whole.sample(first, offset=each)[0] for each in range(1, _again(warming)))}
     compiling = max(0.0, warming - taken[first])
     rows, size = first * _again(warming), first
-    while True:
-        larger = min(GROWTH * size, people // 2)
-        cost = taken[size] * larger / size
-        bytes_then = result.nbytes * larger / first
-        if larger < 2 * size or taken[size] > ENOUGH or cost > BUDGET or bytes_then > MOST_BYTES:
-            break
+    while (larger := _larger(whole, taken)) is not None:
         taken[larger], result = whole.sample(larger)
-        size, first, rows = larger, larger, rows + larger
+        size, rows = larger, rows + larger
     last = [taken[size]]
     for offset in range(1, REPEATS + 1):
         if sum(last) + taken[size] <= BUDGET and rows + size <= people:
             last.append(whole.sample(size, offset=offset)[0])
             rows += size
     ahead = _apart(whole, min(taken), taken)
+    noise = NOISE if len(last) > 1 else 2 * NOISE
     told = sorted(_told(whole, taken, size, each, ahead) for each in last)
     middle = told[len(told) // 2]
-    least, most = min(told[0], (1 - NOISE) * middle), max(told[-1], (1 + NOISE) * middle)
+    least, most = min(told[0], (1 - noise) * middle), max(told[-1], (1 + noise) * middle)
     return Measured(middle, least, most, compiling, rows, result, size)
+
+
+def _larger(whole: Whole, taken: Mapping[int, float]) -> int | None:
+    """How many subjects the next sample has; None where it would tell no more, or take too long or too much memory.
+
+    After one sample nobody knows what of its time grows with subjects.
+    """
+    small, size = min(taken), max(taken)
+    growing = taken[size] - taken[small] if size > small else max(0.0, taken[size] - ALWAYS)
+    if size > small and growing > ENOUGH:
+        return None
+    left = BUDGET - (taken[size] - growing)
+    beside = size - small if size > small else size
+    affordable = int(beside * left / growing) if growing > 0.0 else GROWTH * size
+    larger = min(GROWTH * size, whole.subjects // 2, affordable, whole.most)
+    return larger if larger >= 2 * size else None
 
 
 def _again(warming: float) -> int:
@@ -169,8 +189,8 @@ def _again(warming: float) -> int:
 
 def _apart(whole: Whole, size: int, taken: Mapping[int, float]) -> float:
     """What a run takes once, however many replicates it has. [s]"""
-    several = min(whole.replicates, GROWTH)
-    if several == 1 or taken[size] > ENOUGH:
+    several = min(whole.replicates, GROWTH, whole.most // size)
+    if several < 2 or taken[size] > ENOUGH:
         return 0.0
     together = whole.sample(size, replicates=several)[0]
     return min(taken[size], max(0.0, (several * taken[size] - together) / (several - 1)))

@@ -158,16 +158,18 @@ def too_large(
     there are ways to do without levels in memory.
     """
     size = 8 * combinations * outputs * math.prod(count for count, _ in others)
-    told = " x ".join(
-        [f"{combinations:,} combinations", f"{outputs} outputs", *(f"{n:,} {name}" for n, name in others)]
-    )
+    counted = ((combinations, "combinations"), (outputs, "outputs"), *others)
+    told = " x ".join(f"{n:,} {name if n != 1 else name[:-1]}" for n, name in counted)
     needed = max(size, needed or 0)
-    beside = f", {size_told(needed)} with all beside them" if needed > 1.1 * size else ""
+    beside = (
+        f", {size_told(needed)} with all beside them" if needed > 1.1 * size or size <= (free or 0) else ""
+    )
     there = "there is not so much memory" if free is None else f"{size_told(free)} of memory are free"
     fewer = "or fewer subjects at once"
     rows = next((count for count, name in others if name == "subjects"), 0)
     if free is not None and (fitting := int(rows * free / needed)) > 0:
-        fewer += f": {fitting:,} fit" if fitting > 1 else ": 1 fits"
+        digits = 10 ** max(0, len(str(fitting)) - 2)  # two of them say enough
+        fewer += f": {fitting // digits * digits:,} fit" if fitting > 1 else ": 1 fits"
     advice = [*INSTEAD, fewer] if parted else ["give fewer times", fewer]
     return InputError(
         f"{told} take {size_told(size)}{beside}, and {there}", place="simulate", advice="\n".join(advice)
