@@ -5,15 +5,18 @@ import math
 from doseline.arms import Arms
 from doseline.errors import InputError
 from doseline.memory import lacking
-from doseline.population.variability import occasional
+from doseline.ode import MOST_OF_A_BLOCK
+from doseline.population.variability import COUNTED, occasional
 from doseline.solve_intakes import ROWS
+from doseline.times import even_step
 from doseline.unsolved import too_large
 
 REAL = 8
 DRAWING = 3
 """Arrays like the levels of one output in one arm that are there while its observations are drawn."""
-OF_A_DOSE = 32 * REAL
-"""What is known of a dose of a block of subjects while they are solved: columns of its record, copies of some."""
+OF_A_DOSE, OF_A_RECORD = 8 * REAL, 36 * REAL
+"""What is known of a dose of a block of subjects while they are solved, and where doses are written as records: columns
+of these, copies of some."""
 
 
 def peak(arms: Arms, *, threads: int) -> int:
@@ -65,10 +68,16 @@ def of_subjects(arms: Arms) -> int:
 
 def of_blocks(arms: Arms, threads: int) -> int:
     """What is worked out for each dose, of as many subjects as are solved at a time. [byte]"""
-    alike = arms.solver.exact(arms.model) and not arms.random
+    exact, every = arms.solver.exact(arms.model), occasional(arms.model, arms.draws.effects).values()
+    personal = any(course.adherence is not None for course in arms.regimens.values()) or any(
+        kind in COUNTED for kind in every
+    )
+    if exact and not personal:
+        return 0
+    rows = min(len(arms.people), (ROWS if personal else MOST_OF_A_BLOCK) * threads)
+    recorded = not exact or even_step(arms.times) == 0.0 or bool(every)
     most = max(course.count for course in arms.regimens.values())
-    rows = min(len(arms.people), ROWS * threads)
-    return 0 if alike else OF_A_DOSE * most * rows
+    return (OF_A_RECORD if recorded else OF_A_DOSE) * most * rows
 
 
 def refuse_what_does_not_fit(arms: Arms, *, threads: int) -> None:

@@ -103,10 +103,10 @@ class Plan:
             yield "compiling", f"{_time(self.compiling)}, done now"
 
     def __str__(self) -> str:
-        """A line for each number."""
-        return "\n".join(
-            [f"{self.of} of {self.model}", *(f"  {what:<10}{text}" for what, text in self.told())]
-        )
+        """A line for each number; where it does not fit, what to do instead."""
+        advice = self.refusal.advice.splitlines() if self.refusal is not None else []
+        told = [*self.told(), *(("" if at else "instead", text) for at, text in enumerate(advice))]
+        return "\n".join([f"{self.of} of {self.model}", *(f"  {what:<10}{text}" for what, text in told)])
 
     def __repr__(self) -> str:
         """The numbers that matter most."""
