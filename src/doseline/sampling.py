@@ -132,7 +132,7 @@ def spread(subjects: int, count: int, offset: int) -> np.ndarray:
     """Positions of so many subjects, evenly over all of them; another offset gives others where there are enough.
 
     >>> spread(100, 4, 0), spread(100, 4, 1), spread(3, 3, 1)
-    (array([ 0, 25, 50, 75]), array([ 8, 33, 58, 83]), array([0, 1, 2]))
+    (array([ 0, 25, 50, 75]), array([ 6, 31, 56, 81]), array([0, 1, 2]))
     """
     step = subjects / count
     return (np.arange(count) * step + offset * step / OFFSETS).astype(np.int64)
