@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from doseline.model.read import library as library
     from doseline.model.read import load_model as load_model
     from doseline.model.spec import Model as Model
+    from doseline.planning import plan as plan
     from doseline.population.cohort import Cohort as Cohort
     from doseline.population.cohort import cohort as cohort
     from doseline.simulation import replay as replay
@@ -45,6 +46,7 @@ _WHERE = {
     "adherence": "dosing.adherence",
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
+    "plan": "planning",
     "simulate": "simulation",
     "bands": "summaries",
     "exposure": "summaries",
@@ -65,7 +67,7 @@ _WHERE = {
 
 __all__ = list(_WHERE)
 
-_OF_DATASETS = ("simulate", "bands", "exposure", "exposure_table", "dose_log", "replay")
+_OF_DATASETS = ("plan", "simulate", "bands", "exposure", "exposure_table", "dose_log", "replay")
 """Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
 
 

@@ -29,16 +29,24 @@ def run(
         Path | None, typer.Option(help="Folder for the results; results/NAME if left out.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace results that are there.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say how large it would be and how long it would take; write nothing."
+        ),
+    ] = False,
 ) -> None:
     """Run a study: simulate, print a table of exposure, write levels, tables and pictures."""
+    if dry_run:
+        return _plan(study)
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     begin = time.perf_counter()
     from doseline.show import results_caption, results_table
     from doseline.study import STEPS, read_study, run_study
 
-    plan = read_study(study)
-    folder = out or Path("results") / plan.name
+    chosen = read_study(study)
+    folder = out or Path("results") / chosen.name
     console = _console()
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -48,17 +56,37 @@ def run(
             bar.update(task, description=step, completed=STEPS.index(step))
 
         try:
-            results = run_study(plan, folder, force=force, progress=show)
+            results = run_study(chosen, folder, force=force, progress=show)
         except KeyboardInterrupt:  # here, because typer would end without a word
             print(f"stopped; {folder} is as it was", file=sys.stderr)
             raise typer.Exit(130) from None
-    console.print(results_table(plan, results))
-    console.print(results_caption(plan, results), style="italic", highlight=False, markup=False)
+    console.print(results_table(chosen, results))
+    console.print(results_caption(chosen, results), style="italic", highlight=False, markup=False)
     for note in results.notes:
         console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
     files = ", ".join(sorted(file.name for file in results.folder.iterdir() if not file.name.startswith(".")))
     console.print(f"Written to {results.folder}: {files}", soft_wrap=True, highlight=False)
     console.print(f"{time.perf_counter() - begin:.1f} s", style="dim", highlight=False)
+
+
+def _plan(study: str) -> None:
+    """Print what a run would be. One that does not fit is told as the run itself would tell it."""
+    import warnings
+
+    from doseline.show import plan_table
+    from doseline.study import plan_study, read_study
+
+    chosen = read_study(study)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        made = plan_study(chosen)
+    console = _console()
+    console.print(plan_table(chosen, made), highlight=False)
+    for note in notes:
+        console.print(f"note: {note.message}", style="yellow", highlight=False, markup=False)
+    if made.refusal is not None:
+        raise made.refusal
+    console.print("Nothing was run as a whole, and nothing was written.", style="dim", highlight=False)
 
 
 @app.command()

@@ -32,6 +32,8 @@ from doseline.walk_events import blank_levels, clear_failed, entries_of, given_s
 
 BLOCKS_A_THREAD = 4
 """Blocks are whole lanes; a block that ends leaves lanes empty, so there should be few."""
+MOST_OF_A_BLOCK = 256 * LANES
+"""Their doses are written out one by one while the block is solved."""
 
 ENDED = {
     lane_state.SOLVED: Status.OK,
@@ -236,8 +238,8 @@ def values_of(
 
 
 def _width(rows: int, threads: int) -> int:
-    """Subjects of a block: whole lanes."""
-    return max(1, -(-rows // (threads * BLOCKS_A_THREAD * LANES))) * LANES
+    """Subjects of a block: whole lanes, and never so many that their doses fill the memory."""
+    return min(max(1, -(-rows // (threads * BLOCKS_A_THREAD * LANES))) * LANES, MOST_OF_A_BLOCK)
 
 
 def _rows_of(plan: Schedule, span: slice) -> Block:

@@ -11,6 +11,7 @@ from rich.table import Table
 from doseline.compile import ENTRY
 from doseline.dataset import middle
 from doseline.model.spec import Block, Effect, Formulation, Model, Residual
+from doseline.planned import Plan
 from doseline.study import Results, Study
 from doseline.verify import Outcome, check_model
 
@@ -193,6 +194,16 @@ def results_table(study: Study, results: Results) -> Table:
         first = "" if labels[0] == previous else str(labels[0])
         previous = labels[0]
         table.add_row(first, *map(str, labels[1:]), *[_cell(group[name], at) for name in shown])
+    return table
+
+
+def plan_table(study: Study, plan: Plan) -> Table:
+    """What running a study would be: a line for each number."""
+    table = Table(
+        title=study.head.title, title_justify="left", box=SIMPLE_HEAVY, pad_edge=False, show_header=False
+    )
+    for what, text in plan.told():
+        table.add_row(what, text)
     return table
 
 

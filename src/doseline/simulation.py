@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.asking import Asking, draws_asked, read_failure, settle, solver_asked
+from doseline.asking import Asking, settle, settle_table
 from doseline.dataset import DIMENSIONS
 from doseline.dosing.records import Records
 from doseline.errors import InputError
-from doseline.model.read import load_model
 from doseline.model.spec import Model
-from doseline.origin import AskedRecords, AskedRegimens, asked
-from doseline.population.draws import record_draws
-from doseline.request import choices, thread_count
+from doseline.origin import AskedRegimens, asked
+from doseline.request import thread_count
 from doseline.run import run
 from doseline.solver import ATOL, MOST_STEPS, RTOL
 from doseline.spread import on_threads
@@ -150,7 +148,10 @@ def simulate(
                 place="store",
                 advice="leave store out, and write the result: levels.to_zarr('levels.zarr')",
             )
-        return _tabled(load_model(model), regimens, people, times, asking, threads)
+        from doseline.event_levels import levels_of
+
+        tabled, grid = settle_table(model, regimens, people, times=times, asking=asking)
+        return levels_of(tabled, grid, threads=thread_count(threads))
     settled = settle(model, regimens, people, times=times, asking=asking)
     if store is not None:
         from doseline.sweep import into_store
@@ -164,27 +165,6 @@ def simulate(
             advice="levels in memory are float64; give store=... for float32",
         )
     return run(settled.asked, settled.times, threads=thread_count(threads))
-
-
-def _tabled(
-    model: Model, records: Records, people: Any, times: Any, asking: Asking, threads: int | None
-) -> "xr.Dataset":
-    """Levels of an event table."""
-    from doseline.event_levels import grid_of, levels_of
-
-    read_failure(asking["on_failure"])
-    solver = solver_asked(model, asking)
-    if people is not None:
-        raise InputError(
-            "an event table has its own subjects",
-            place="people",
-            advice="leave people out; covariates are columns of the table",
-        )
-    axes = choices(model, formulation=asking["formulation"], meal=asking["meal"])
-    grid = grid_of(records, times)
-    draws = record_draws(model, draws_asked(asking), asking["adherence"])
-    asked_of = AskedRecords(model, axes, asking["on_failure"], solver, draws, records, grid is not None)
-    return levels_of(asked_of, grid, threads=thread_count(threads))
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":

@@ -19,6 +19,8 @@ from doseline.folder import new_folder, reserve
 from doseline.model.complaints import found
 from doseline.model.read import library, load_model, read_text, read_toml, studies
 from doseline.model.spec import Model
+from doseline.planned import Plan
+from doseline.planning import plan
 from doseline.population.cohort import Cohort
 from doseline.request import choices, covariates_of
 from doseline.schedule import refuse_missing_sizes
@@ -65,6 +67,12 @@ class Study:
     def drawn(self) -> bool:
         """Is anything random?"""
         return self.people.seed is not None or self.varying.seed is not None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What `simulate` is asked, beside model, regimens and people."""
+        sections = {**dict(self.sweep), **dict(self.solving), **dict(self.varying)}
+        return sections | {"adherence": self.habit}
 
 
 @dataclass(frozen=True)
@@ -146,8 +154,7 @@ def run_study(
         progress("simulating")
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            asked = {**dict(study.sweep), **dict(study.solving), **dict(study.varying)}
-            levels = simulate(study.model, study.regimens, study.people, adherence=study.habit, **asked)
+            levels = simulate(study.model, study.regimens, study.people, **study.asked)
         levels.attrs["study"] = study.text
         progress("exposure")
         windows = exposure(levels)
@@ -160,6 +167,11 @@ def run_study(
         levels.to_netcdf(draft / "levels.nc", engine="h5netcdf")
         (draft / "study.toml").write_text(study.text, encoding="utf-8")
     return Results(levels, table, folder, (*(str(note.message) for note in notes), *told))
+
+
+def plan_study(study: Study) -> Plan:
+    """What running a study would be; nothing is written. See `doseline.plan`."""
+    return plan(study.model, study.regimens, study.people, **study.asked)
 
 
 def _draw(study: Study, levels: "xr.Dataset", windows: "xr.Dataset", folder: Path) -> list[str]:

@@ -108,6 +108,33 @@ def test_what_a_run_wrote_is_what_the_script_gives(done):
     pd.testing.assert_frame_equal(table, dl.exposure_table(levels), rtol=1e-5, check_dtype=False)
 
 
+def test_a_dry_run_writes_nothing(command, tmp_path):
+    """Truth: 3 subjects x 2 regimens x 2 meals are 12 rows; one level every 6 h over 7 days and at its start: 29."""
+    (tmp_path / "three.toml").write_text(STUDY, encoding="utf-8")
+    code, out, err = command("run", "three.toml", "--dry-run")
+    assert (code, err) == (0, "")
+    for text in (
+        "Three people",
+        "12 (3 subjects x 4 arms)",
+        "696 (2 outputs, 29 times)",
+        "fits",
+        "nothing was written",
+    ):
+        assert text in out
+    assert os.listdir(tmp_path) == ["three.toml"]
+
+
+def test_a_dry_run_of_what_does_not_fit(command, tmp_path, monkeypatch):
+    (tmp_path / "three.toml").write_text(STUDY, encoding="utf-8")
+    monkeypatch.setenv("DOSELINE_MEMORY", "6 kB")
+    code, out, err = command("run", "three.toml", "--dry-run")
+    assert code == 2
+    assert "6.0 kB are free: DOES NOT FIT" in out
+    assert err.startswith("simulate: 4 combinations x 2 outputs x 3 subjects x 29 times take 5.6 kB, ")
+    assert "keep the levels on disk: add store='course.zarr'" in err
+    assert os.listdir(tmp_path) == ["three.toml"]
+
+
 def test_results_are_not_overwritten(done, command, tmp_path):
     folder, _ = done
     study = folder.parent.parent / "three.toml"
