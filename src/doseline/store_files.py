@@ -158,7 +158,8 @@ class Files(LocalStore):
         self._put(key, value)
 
     def _put(self, key: str, value: Buffer) -> None:
-        data, path = memoryview(value.as_numpy_array()).cast("B"), self.root / key
+        data: memoryview = value.as_numpy_array().data.cast("B")
+        path = self.root / key
         if not path.parent.is_dir():
             self.root.joinpath(key.split("/", 1)[0]).stat()  # fails if the folder is gone
             path.parent.mkdir(parents=True, exist_ok=True)

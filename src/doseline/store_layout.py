@@ -100,6 +100,22 @@ class Layout:
         for at in product(*ranges):
             yield "/".join((name, "c", *map(str, at)))
 
+    def bands(
+        self, name: str, region: tuple[slice, ...]
+    ) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+        """A region as bands of whole chunks along the subjects, each with where it lies in the part."""
+        stored = self.variables[name]
+        own = [slice(0, cut.stop - cut.start) for cut in region]
+        if "subject" not in stored.dims:
+            yield region, tuple(own)
+            return
+        axis = stored.dims.index("subject")
+        for start in range(region[axis].start, region[axis].stop, stored.chunks[axis]):
+            stop = min(start + stored.chunks[axis], region[axis].stop)
+            whole = (*region[:axis], slice(start, stop), *region[axis + 1 :])
+            own[axis] = slice(start - region[axis].start, stop - region[axis].start)
+            yield whole, tuple(own)
+
     def files_of(self, part: int) -> set[str]:
         """All files of a part."""
         place = self.place(part)
@@ -167,7 +183,7 @@ def layout_of(
         parted = name not in known and any(each in CUT for each in dims)
         if parted and kind.kind == "U":
             raise InputError(
-                f"nothing says which words '{name}' has for all subjects",
+                "nothing says which words it has for all subjects",
                 place=name,
                 advice="hand it over in full beforehand, with the labels of the subjects",
             )
@@ -193,9 +209,9 @@ def chunk_shape(
     no divisor that fits, the last dimension is cut instead.
 
     >>> chunk_shape(("meal", "subject", "time"), (2, 20_000, 1681), 4, {"subject": 2500})
-    (1, 2500, 1681)
+    (1, 1250, 1681)
     >>> chunk_shape(("subject", "time"), (20_014, 1681), 8, {"subject": 10_007})
-    (10007, 169)
+    (10007, 187)
     """
     chunk = [min(steps.get(name, size), size) or 1 for name, size in zip(dims, shape, strict=True)]
 
