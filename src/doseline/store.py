@@ -77,7 +77,7 @@ class Store:
         ResultError : the path cannot be used, another process writes there, or something else was computed there.
         """
         need_packages()
-        from doseline.store_files import told
+        from doseline.disk import told
         from doseline.store_head import Head, create
         from doseline.store_lock import Hold
 
@@ -156,7 +156,7 @@ class Store:
 
         ``levels`` looks like the template, with the subjects and the replicate of this part.
         """
-        from doseline.store_files import told
+        from doseline.disk import told
         from doseline.store_ledger import Entry
 
         place, layout = self.layout.place(part), self.layout
@@ -180,7 +180,7 @@ class Store:
 
     def record(self, entry: "Entry") -> None:
         """Note that a part is there; with the last one the store is complete, and on the disk."""
-        from doseline.store_files import told
+        from doseline.disk import told
         from doseline.store_head import say_how_much
 
         self._refuse_replaced()

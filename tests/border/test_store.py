@@ -209,7 +209,9 @@ def test_a_part_of_others_is_refused(path):
 def test_a_part_that_differs_from_the_template_is_refused(path):
     with opened(path) as store:
         part = part_of(whole(), store, 0)
-        assert refused(store, 0, part.drop_vars("CL")) == "part 0: 'CL' is missing\n  give what the template has"
+        assert (
+            refused(store, 0, part.drop_vars("CL")) == "part 0: 'CL' is missing\n  give what the template has"
+        )
         assert refused(store, 0, part.isel(time=slice(0, 9))).endswith(
             "expected {'replicate': 1, 'regimen': 2, 'subject': 4, 'time': 30}, as in the template"
         )
@@ -222,9 +224,7 @@ def test_words_of_subjects_must_be_known_beforehand(path):
     levels = whole()
     full = {name: each for name, each in known(levels).items() if name != "SEX"}
     with pytest.raises(InputError) as caught:
-        Store.open_or_create(
-            path, levels.isel(replicate=[0]), full, rows_each=ROWS_EACH, fingerprint={}
-        )
+        Store.open_or_create(path, levels.isel(replicate=[0]), full, rows_each=ROWS_EACH, fingerprint={})
     assert str(caught.value) == (
         "SEX: nothing says which words it has for all subjects\n"
         "  hand it over in full beforehand, with the labels of the subjects"
@@ -256,5 +256,7 @@ def test_files_are_neither_tiny_nor_huge(dims, shape, itemsize, steps, expected)
     """Truth: the largest whole number of rows, or divisor of the part, below 16 MiB, worked out by hand."""
     assert chunk_shape(dims, shape, itemsize, steps) == expected
     size = itemsize * np.prod(expected, initial=1)
-    full = itemsize * np.prod([steps.get(name, each) for name, each in zip(dims, shape, strict=True)], initial=1)
+    full = itemsize * np.prod(
+        [steps.get(name, each) for name, each in zip(dims, shape, strict=True)], initial=1
+    )
     assert min(LEAST, full) <= size <= MOST

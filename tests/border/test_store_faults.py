@@ -159,7 +159,10 @@ def fails(number):
         (errno.EDQUOT, "your disk quota is used up\n  free some space, and run it again; "),
         (errno.EROFS, "the disk is read-only\n  give another path; "),
         (errno.EACCES, "it cannot be written\n  look at its permissions, or give another path; "),
-        (errno.EIO, f"it cannot be written: [Errno {errno.EIO}] {os.strerror(errno.EIO)}\n  give another path; "),
+        (
+            errno.EIO,
+            f"it cannot be written: [Errno {errno.EIO}] {os.strerror(errno.EIO)}\n  give another path; ",
+        ),
     ],
 )
 def test_a_disk_that_refuses_midway(path, tmp_path, monkeypatch, number, said):
@@ -221,7 +224,9 @@ def test_a_folder_that_cannot_be_written(path, monkeypatch):
     made(path, [0])
     with monkeypatch.context() as patch:
         patch.setattr("doseline.store_lock.FileLock.acquire", fails(errno.EACCES))
-        assert refused(path) == f"{path}: it cannot be written\n  look at its permissions, or give another path"
+        assert (
+            refused(path) == f"{path}: it cannot be written\n  look at its permissions, or give another path"
+        )
 
 
 # ------------------------------------------------------------------ deleted meanwhile
