@@ -55,6 +55,11 @@ class Head:
                 if not stored.parted:
                     array[...] = plain(known[name] if name in known else template[name].values)
             zarr.consolidate_metadata(group.store)
+        # zarr puts names in the order of the alphabet; the first output of a result is the one that is meant
+        described = json.loads((folder / ROOT).read_bytes())
+        every = described["consolidated_metadata"]["metadata"]
+        described["consolidated_metadata"]["metadata"] = {name: every[name] for name in self.layout.variables}
+        put(folder / ROOT, json.dumps(described, indent=2).encode())
 
 
 def _create(group: Any, name: str, stored: Stored, attrs: Mapping[str, Any]) -> Any:

@@ -43,6 +43,7 @@ def test_a_complete_store_is_the_dataset(path):
     found = read(made(path))
     assert found.identical(whole())
     assert same_dtypes(found, whole())
+    assert list(found.data_vars) == list(whole().data_vars)
     assert set(found.coords) == set(whole().coords)
 
 
