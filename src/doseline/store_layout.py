@@ -224,28 +224,16 @@ def chunk_shape(
     if itemsize * math.prod(chunk) <= MOST:
         return tuple(chunk)
     last = len(dims) - 1
-    if "subject" in steps and dims[last] != "subject":
-        axis, whole, length = dims.index("subject"), chunk[dims.index("subject")], chunk[last]
-        row = unit(axis) // length
-        fitting = (
-            (rows, pieces)
-            for pieces in range(1, length + 1)
-            for rows in (_divisor(whole, MOST // (row * -(-length // pieces))),)
-            if rows * row * -(-length // pieces) >= LEAST
-        )
-        chunk[axis], pieces = next(fitting, (1, 1))
-        chunk[last] = -(-length // pieces)
-    elif "subject" in steps:
-        chunk[last] = _divisor(chunk[last], MOST // unit(last))
-    if dims[last] not in steps:
-        chunk[last] = max(1, min(chunk[last], MOST // unit(last)))
+    if "subject" in steps:
+        axis = dims.index("subject")
+        divisors = [each for each in range(1, chunk[axis] + 1) if chunk[axis] % each == 0]
+        row, length = (unit(axis), 1) if axis == last else (unit(axis) // chunk[last], chunk[last])
+        for pieces in range(1, length + 1):
+            course = row * -(-length // pieces)
+            rows = max((each for each in divisors if each * course <= MOST), default=0)
+            if rows * course >= LEAST:
+                chunk[axis], chunk[last] = rows, rows if axis == last else -(-length // pieces)
+                break
+    if itemsize * math.prod(chunk) > MOST and dims[last] not in steps:
+        chunk[last] = max(1, MOST // unit(last))
     return tuple(chunk)
-
-
-def _divisor(number: int, most: int) -> int:
-    """The largest divisor up to ``most``.
-
-    >>> _divisor(2500, 900), _divisor(10007, 900)
-    (625, 1)
-    """
-    return max((each for each in range(1, min(number, most) + 1) if number % each == 0), default=1)
