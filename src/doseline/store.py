@@ -128,13 +128,15 @@ class Store:
         self._ledger = ledger = Ledger(self.path / OURS / "ledger")
         if new:
             return
-        sweep(self.path)
+        sweep(self.path, self.path / OURS)
         layout = self.layout
         ours = [each for part, each in ledger.entries.items() if set(each.files) == layout.files_of(part)]
         wrong = faults(self.path, ours)
         listed = len(ledger.entries)
         ledger.entries = {each.part: each for each in ours if each.part not in wrong}
         there = len(ledger.entries)
+        if there == layout.parts:  # the last thing that a killed process may have been doing
+            ledger.settle(self.path)
         mended = mend(self.path, head, layout.incomplete(there))
         self.resumed = f"{self.path}: {there:,} of {layout.parts:,} parts are there"
         if wrong:
@@ -285,7 +287,6 @@ class Store:
 
     def _refuse_replaced(self) -> None:
         """Somebody may have deleted the folder, and even begun another store in its place."""
-
         if identity(self.path / NOTE) != self._born:
             raise ResultError(
                 "it was deleted or replaced while it was written",

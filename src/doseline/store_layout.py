@@ -171,7 +171,7 @@ def layout_of(
 
     ``known`` are coordinates in full length, the labels of ``subject`` among them; they are written at once.
     """
-    sizes = {name: len(known[name]) for name in CUT if name in known}
+    sizes = {name: len(known[name]) for name in CUT if name in known and name in template.dims}
     rows_each = min(rows_each, sizes["subject"])
     variables = {}
     for name, value in ((str(name), value) for name, value in template.variables.items()):

@@ -180,5 +180,7 @@ def test_without_its_ledger_all_is_done_again(path, truth):
 def test_what_a_killed_process_was_writing_is_deleted(path, truth):
     made(path)
     (path / "plasma" / "c" / "0" / "0" / "0" / "0.12-34.new").write_bytes(b"half")
+    (path / ".doseline" / "tmp12" / "plasma").mkdir(parents=True)
     assert goes_on(path)[0] == []
+    assert sorted(os.listdir(path / ".doseline")) == ["holder.json", "ledger", "lock", "store.json"]
     assert every_file(path) == truth
