@@ -65,7 +65,7 @@ class Head:
 def _create(group: Any, name: str, stored: Stored, attrs: Mapping[str, Any]) -> Any:
     """One variable.
 
-    LZ4 after a shuffle of bytes is three times as fast as zstd and as small within a tenth on levels of a regular
+    LZ4 after a shuffle of bytes is three times as fast as zstd and as small within an eighth on levels of a regular
     regimen; the checksum behind it lets every reader notice a damaged file. Chunks full of NaN are written too: what is
     not there was not computed.
     """

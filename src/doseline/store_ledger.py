@@ -76,8 +76,8 @@ def faults(root: Path, entries: Iterable[Entry]) -> dict[int, str]:
 
 def sweep(root: Path, ours: Path) -> None:
     """Delete what a killed process was writing; ``ours`` keeps no folders."""
-    for folder in (each for each in ours.iterdir() if each.is_dir()):
-        shutil.rmtree(folder, ignore_errors=True)
+    for left in (each for each in ours.iterdir() if each.is_dir()):
+        shutil.rmtree(left, ignore_errors=True)
     for folder, _, names in os.walk(root):
         for name in names:
             if name.endswith(NEW):
