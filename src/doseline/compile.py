@@ -66,7 +66,8 @@ class Compiled:
         """Each name's value for each subject: typical values, covariates, then ``[individual]`` from top to bottom.
 
         A random effect acts on what covariates make of a parameter: behind its line of ``[individual]``, else at once.
-        A distribution that takes the place of the typical value comes before any line.
+        A distribution that takes the place of the typical value comes before any line. A covariate with the name of a
+        parameter is a value of the subject's own: it takes the place of the typical one, whatever the meal.
         """
         values: dict[str, float | np.ndarray] = {}
         for name, parameter in self.model.parameters.items():
@@ -74,9 +75,14 @@ class Compiled:
         values.update(self.estimates)
         values.update(covariates)
         values.update(changes or {})
+        own = {name: value for name, value in covariates.items() if name in self.model.parameters}
+        values.update(own)
         instead, upon = effects or NO_EFFECTS
-        for name, effect in (*instead.items(), *upon.items()):
-            if name in instead or name not in self.model.individual:
+        for name, effect in instead.items():
+            if name not in own:
+                values[name] = effect(values[name])
+        for name, effect in upon.items():
+            if name not in self.model.individual:
                 values[name] = effect(values[name])
         for name, expression in self.model.individual.items():
             values[name] = expression.evaluate(values)

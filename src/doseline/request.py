@@ -120,7 +120,7 @@ def reference_subject(model: Model, **values: float) -> Cohort:
 
 
 def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
-    """The model's covariates in coherent units, shape (subject,)."""
+    """The model's covariates in coherent units, shape (subject,), and parameters of which subjects have their own."""
     values = {}
     for name, known in model.covariates.items():
         if name not in people.covariates:
@@ -131,7 +131,22 @@ def covariates_of(people: Cohort, model: Model) -> dict[str, np.ndarray]:
                 advice=f"{model.name} needs it: add {name}, {known.label}, in {known.unit}, to the cohort",
             )
         values[name] = covariate_values(people, model, name) * known.to_coherent
+    for name in people.covariates:
+        if name in model.parameters:
+            values[name] = _parameter_values(people, model, name) * model.parameters[name].to_coherent
     return values
+
+
+def _parameter_values(people: Cohort, model: Model, name: str) -> np.ndarray:
+    """Values (subject,) of a parameter that a cohort has a column for, in the model's unit."""
+    unit = model.parameters[name].unit
+    if people.is_words(name):
+        raise InputError(
+            f"found words, and {name} is a parameter of {model.name}",
+            place=f"cohort {name}",
+            advice=f"give numbers{'' if unit == '1' else f' in {unit}'}, or rename the covariate",
+        )
+    return people.values(name, unit)
 
 
 def covariate_values(people: Cohort, model: Model, name: str) -> np.ndarray:
@@ -164,12 +179,15 @@ def refuse_result_names(people: Cohort, model: Model) -> None:
             )
 
 
-def advise_ranges(people: Cohort, model: Model) -> None:
-    """Warn of subjects outside the range that the model is meant for: it still computes, but claims nothing there."""
+def advise_ranges(people: Cohort, model: Model, *, frames: int) -> None:
+    """Warn of subjects outside the range that the model is meant for: it still computes, but claims nothing there.
+
+    ``frames`` is how far up the call is that the warning is of.
+    """
     for name in model.covariates:
         note = range_note(model, name, covariate_values(people, model, name))
         if note:
-            warnings.warn(note, stacklevel=3)
+            warnings.warn(note, stacklevel=frames)
 
 
 def range_note(model: Model, name: str, values: np.ndarray, first: np.ndarray | None = None) -> str:

@@ -1,39 +1,24 @@
 """Levels: every subject under every regimen, formulation and meal, at every time."""
 
-import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.arm_log import Logs
-from doseline.arms import Arms
-from doseline.dataset import DIMENSIONS, Axis, build
+from doseline.asking import Asking, draws_asked, read_failure, settle, solver_asked
+from doseline.dataset import DIMENSIONS
 from doseline.dosing.records import Records
 from doseline.errors import InputError
 from doseline.model.read import load_model
 from doseline.model.spec import Model
-from doseline.origin import AskedRecords, AskedRegimens, asked, said
-from doseline.population.draws import read_draws, record_draws
-from doseline.population.residual import typical_levels
-from doseline.predictions import levels_of_outputs, observations
-from doseline.request import (
-    advise_ranges,
-    choices,
-    cohort_of,
-    covariates_of,
-    named_regimens,
-    refuse_meals,
-    refuse_result_names,
-    thread_count,
-    with_habits,
-)
-from doseline.schedule import course_end, followed_until, refuse_missing_sizes, sizes_of
-from doseline.solver import ATOL, MOST_STEPS, RTOL, solver_of
-from doseline.times import WAYS, read_times
-from doseline.unsolved import failure, too_large
+from doseline.origin import AskedRecords, AskedRegimens, asked
+from doseline.population.draws import record_draws
+from doseline.request import choices, thread_count
+from doseline.run import run
+from doseline.solver import ATOL, MOST_STEPS, RTOL
+from doseline.times import read_times
 from doseline.version import __version__
 
 if TYPE_CHECKING:
@@ -129,54 +114,48 @@ def simulate(
     >>> levels["plasma"].dims, levels["plasma"].attrs["units"]
     (('subject', 'time'), 'ng/mL')
     """
-    chosen = load_model(model)
-    if on_failure not in ("raise", "mark"):
-        raise InputError(f"found {on_failure!r}", place="on_failure", advice="expected 'raise' or 'mark'")
-    solver = solver_of(chosen, method=method, rtol=rtol, atol=atol, max_steps=max_steps)
-    drawn = {
+    asking: Asking = {
+        "meal": meal,
+        "formulation": formulation,
+        "on_failure": on_failure,
+        "method": method,
+        "rtol": rtol,
+        "atol": atol,
+        "max_steps": max_steps,
         "seed": seed,
         "effects": effects,
         "replicates": replicates,
         "uncertainty": uncertainty,
+        "adherence": adherence,
         "visits": visits,
         "observed": observed,
         "typical": typical,
     }
     if isinstance(regimens, Records):
-        from doseline.event_levels import grid_of, levels_of
+        return _tabled(load_model(model), regimens, people, times, asking, threads)
+    settled = settle(model, regimens, people, times=times, asking=asking)
+    return run(settled.asked, settled.times, threads=thread_count(threads))
 
-        if people is not None:
-            raise InputError(
-                "an event table has its own subjects",
-                place="people",
-                advice="leave people out; covariates are columns of the table",
-            )
-        axes = choices(chosen, formulation=formulation, meal=meal)
-        grid = grid_of(regimens, times)
-        draws = record_draws(chosen, drawn, adherence)
-        asked_of = AskedRecords(chosen, axes, on_failure, solver, draws, regimens, grid is not None)
-        return levels_of(asked_of, grid, threads=thread_count(threads))
-    named = with_habits(named_regimens(regimens), adherence)
-    if times is None:
-        raise InputError("there are none", place="times", advice=WAYS)
-    people = cohort_of(people, chosen)
-    refuse_result_names(people, chosen)
-    covariates_of(people, chosen)
-    advise_ranges(people, chosen)
-    swept = isinstance(regimens, (Mapping, list, tuple))
-    for name, course in named.items():
-        refuse_missing_sizes(course, people, place=f"regimen '{name}'" if swept else "regimen")
-    axes = {"regimen": Axis(tuple(named), swept), **choices(chosen, formulation=formulation, meal=meal)}
-    if refuse_meals(named, chosen, meal):
-        axes["meal"] = Axis((), False)
-    ends = {name: course_end(course, people) for name, course in named.items()}
-    grid = read_times(times, end=max(followed_until(course, ends[name]) for name, course in named.items()))
-    habits = any(course.adherence is not None for course in named.values())
-    draws = read_draws(
-        chosen, drawn, cohort_seed=people.seed, sobol=people.sobol, end=float(grid[-1]), others=habits
-    )
-    asked_for = AskedRegimens(chosen, axes, on_failure, solver, draws, named, people, ends)
-    return _run(asked_for, grid, threads=thread_count(threads))
+
+def _tabled(
+    model: Model, records: Records, people: Any, times: Any, asking: Asking, threads: int | None
+) -> "xr.Dataset":
+    """Levels of an event table."""
+    from doseline.event_levels import grid_of, levels_of
+
+    read_failure(asking["on_failure"])
+    solver = solver_asked(model, asking)
+    if people is not None:
+        raise InputError(
+            "an event table has its own subjects",
+            place="people",
+            advice="leave people out; covariates are columns of the table",
+        )
+    axes = choices(model, formulation=asking["formulation"], meal=asking["meal"])
+    grid = grid_of(records, times)
+    draws = record_draws(model, draws_asked(asking), asking["adherence"])
+    asked_of = AskedRecords(model, axes, asking["on_failure"], solver, draws, records, grid is not None)
+    return levels_of(asked_of, grid, threads=thread_count(threads))
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":
@@ -203,7 +182,7 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     gridded = isinstance(before, AskedRegimens) or before.gridded
     grid = read_times(np.unique(levels["time"].values), end=0.0) if gridded else np.empty(0)
     if isinstance(before, AskedRegimens):
-        again = _run(before, grid, threads=threads)
+        again = run(before, grid, threads=threads)
     else:
         from doseline.event_levels import levels_of
 
@@ -211,81 +190,3 @@ def replay(levels: "xr.Dataset") -> "xr.Dataset":
     kept = {name: levels[name].values for name in DIMENSIONS if name in again.dims and name in levels.coords}
     cut = {name: label for name, label in kept.items() if not np.array_equal(label, again[name].values)}
     return again.sel(cut) if cut else again
-
-
-def _run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Dataset":
-    """All arms through the kernels, and the Dataset."""
-    model, people, axes, draws = asked.model, asked.people, asked.axes, asked.draws
-    arms = Arms(model, people, asked.regimens, axes, draws, times, asked.solver)
-    try:
-        log = Logs.blank(arms) if arms.random else None
-        solved = arms.solve(None if log is None else log.of, threads=threads)
-        typical = arms.typical().solve(None, threads=threads) if draws.typical else None
-    except MemoryError:
-        sizes = ((len(people), "subjects"), (len(times), "times"))
-        combinations = math.prod(arms.shape) * (2 if draws.typical else 1)
-        raise too_large(combinations, len(model.outputs), *sizes) from None
-    if asked.on_failure == "raise" and solved.status.any():
-        names = list(asked.regimens)
-        many = draws.replicates is not None
-        raise failure(
-            solved.status,
-            model,
-            lambda row: arms.values(int(row[0])),
-            who=lambda row: (
-                f"subject {people.subject[row[-1]]}, regimen '{names[row[1]]}'"
-                + (f", replicate {draws.labels[row[0]]}" if many else "")
-            ),
-            at=np.arange(len(people)),
-            ended=solved.ended,
-        )
-    shown = {
-        # a number without a unit that the model does not know stays a plain number
-        name: (
-            values,
-            people.units[name] or (model.covariates[name].unit if name in model.covariates else "1"),
-        )
-        for name, values in people.covariates.items()
-    }
-    beside = _beside(asked, solved.status, log)
-    if solved.ended is not None:
-        beside |= solved.ended.told()
-    attrs = said(
-        model,
-        axes,
-        asked.solver,
-        on_failure=asked.on_failure,
-        regimens={name: course.to_dict() for name, course in asked.regimens.items()},
-        ends=dict(asked.ends),
-        covariates=list(people.covariates),
-        draws=draws.to_dict(),
-    )
-    replicates = Axis(draws.labels if draws.replicates else (), draws.replicates is not None)
-    everyone = {"subject": Axis(people.subject, True), "time": Axis(times, True)}
-    more = log.variables() if log is not None else {}
-    if typical is not None:
-        more |= typical_levels(model, typical.levels[0], axis=3, dims=DIMENSIONS[1:])
-    if draws.observed:
-        more |= observations(arms, solved.levels)
-    outputs = levels_of_outputs(arms, solved.levels)
-    return build(outputs, {"replicate": replicates, **axes, **everyone}, beside, shown, attrs, more)
-
-
-def _beside(asked: AskedRegimens, status: np.ndarray, log: Logs | None) -> dict[str, np.ndarray]:
-    """The variables beside the levels."""
-    sizes, count = sizes_of(asked.people), len(asked.people)
-    every = asked.regimens.values()
-    times = [course.doses()[0] for course in every]
-    dose_time = np.full((len(times), max(map(len, times))), np.nan)
-    for row, own in zip(dose_time, times, strict=True):
-        row[: len(own)] = own
-    told = {
-        "status": status,
-        "dose_time": dose_time,
-        "course_end": np.array([asked.ends[name] for name in asked.regimens]),
-    }
-    if log is not None:
-        return told | log.told()
-    total = [np.broadcast_to(course.total(**sizes), (count,)) for course in every]
-    taken = [np.broadcast_to(course.doses_taken(**sizes), (count,)) for course in every]
-    return told | {"total_dose": np.stack(total)[np.newaxis], "doses_taken": np.stack(taken)[np.newaxis]}

@@ -267,7 +267,7 @@ def _fit(
         known = [*model.covariates, *SIZES]
         # of people who are drawn more may be said: rules of inclusion ask for ages, pictures show them
         for name in people.covariates if people.seed is None else ():
-            if name not in known:
+            if name not in known and name not in model.parameters:
                 problems.append(
                     Problem(
                         f"{place} [cohort]",

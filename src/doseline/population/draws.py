@@ -22,7 +22,10 @@ VISITS = "give a step such as '4 weeks', or an array of hours"
 
 @dataclass(frozen=True)
 class Draws:
-    """What a call asks for, settled. Without a seed nothing is random."""
+    """What a call asks for, settled. Without a seed nothing is random.
+
+    ``first`` is the number of the first of the replicates, where these are only some of those that were asked for.
+    """
 
     seed: int | None = None
     sobol: bool = False
@@ -32,6 +35,7 @@ class Draws:
     visits: tuple[float, ...] = (0.0,)
     observed: bool = False
     typical: bool = False
+    first: int = 1
 
     def streams(self, replicate: int) -> Streams:
         """Random numbers of one replicate, counted from 1; 0 where there is only one."""
@@ -45,7 +49,7 @@ class Draws:
     @property
     def labels(self) -> tuple[int, ...]:
         """All replicates."""
-        return (0,) if self.replicates is None else tuple(range(1, self.replicates + 1))
+        return (0,) if self.replicates is None else tuple(range(self.first, self.first + self.replicates))
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values."""
