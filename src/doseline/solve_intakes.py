@@ -193,7 +193,7 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
         taking, drawn = arm.taking(span)
         intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
         log.write(span, arm.plan, intakes, drawn)
-        solve(_Part(arm, span, people, drawn, intakes), levels, Ended(*(each[span] for each in part)))
+        solve(Group(arm, span, people, drawn, intakes), levels, Ended(*(each[span] for each in part)))
 
     in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
     levels[:, part.status != Status.OK] = np.nan
@@ -201,7 +201,7 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
 
 
 @dataclass(frozen=True)
-class _Part:
+class Group:
     """Some subjects of an arm."""
 
     arm: Arm
@@ -232,23 +232,24 @@ class _Part:
         effects = self.drawn.effects(lambda each: np.repeat(each, count), of_stretches)
         return {name: np.repeat(each, count) for name, each in self.people.covariates.items()}, effects, count
 
-    def table(self, stretches: int) -> tuple[np.ndarray, np.ndarray]:
+    def table(self, stretches: int, stops: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Doses and ends of stretches as records, and where those of each subject begin.
 
-        Each subject begins at time zero, with a record at which nothing happens.
+        Each subject begins at time zero, with a record at which nothing happens; nor does anything at ``stops``.
         """
         intakes, breaks = self.intakes, self.arm.breaks
+        others = breaks if stops is None else np.union1d(breaks, stops[stops > 0.0])
         people, doses = intakes.taken.shape
         time = np.concatenate(
             [
                 np.zeros((people, 1)),
-                np.broadcast_to(breaks, (people, len(breaks))),
+                np.broadcast_to(others, (people, len(others))),
                 np.broadcast_to(intakes.time + intakes.shift, (people, doses)),
             ],
             axis=1,
         )
         table = np.zeros(time.shape, TABLE)
-        before = 1 + len(breaks)
+        before = 1 + len(others)
         table["time"] = time
         table["slot"], table["target"], table["inflow"], table["evid"] = -1, -1, -1, OTHER
         given = table[:, before:]
@@ -273,7 +274,7 @@ class _Part:
         return table[kept], np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
 
 
-def _scattered(part: _Part, levels: np.ndarray, ended: Ended) -> None:
+def _scattered(part: Group, levels: np.ndarray, ended: Ended) -> None:
     """Linear, the body stays as it is, the grid is even."""
     arm, intakes, system, span = part.arm, part.intakes, part.arm.system, part.span
     states, count = len(arm.compiled.states), len(part.people.number)
@@ -296,7 +297,7 @@ def _scattered(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     ended.status[able & ~solved] = Status.NOT_FINITE
 
 
-def _recorded(part: _Part, levels: np.ndarray, ended: Ended) -> None:
+def _recorded(part: Group, levels: np.ndarray, ended: Ended) -> None:
     """Linear, as records: the body changes from occasion to occasion, or the times follow no step."""
     arm, count = part.arm, len(part.people.number)
     covariates, effects, stretches = part.stretches()
@@ -315,7 +316,7 @@ def _recorded(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     levels[:, part.span] = found
 
 
-def _stepped(part: _Part, levels: np.ndarray, ended: Ended) -> None:
+def _stepped(part: Group, levels: np.ndarray, ended: Ended) -> None:
     """Not linear, or by a method that was asked for."""
     arm, count = part.arm, len(part.people.number)
     covariates, effects, stretches = part.stretches()
