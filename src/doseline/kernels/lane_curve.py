@@ -18,9 +18,12 @@ PLACE = tuple(float(-np.cos(np.pi * j / DEGREE)) if 2 * j != DEGREE else 0.0 for
 """Where a piece is looked at, from -1, its begin, to 1, its end."""
 VALUE, CURVE, SLOPE, BEND = (LANES * PLACES * k for k in range(4))
 """Blocks of the room: values, coefficients, first and second derivative at the places."""
-AT, WIDTH, BUSY, SPLITS = (LANES * PLACES * 4 + LANES * k for k in range(4))
-"""Rows: where in its step a lane's piece begins, how much of the step it is, whether there is one, halvings so far."""
-ROOM = LANES * PLACES * 4 + LANES * 4
+AT, WIDTH, BUSY, SPLITS, SIZE, COVERED, LOWEST, HIGHEST, LEFTMOST, RIGHTMOST = (
+    LANES * PLACES * 4 + LANES * k for k in range(10)
+)
+"""Rows: where in its step a lane's piece begins, how much of the step it is, whether there is one, halvings so far;
+largest level without its sign, area under the polynomial; least and largest slope, and of the second derivative."""
+ROOM = LANES * PLACES * 4 + LANES * 10
 POINTS = 3 * PLACES
 """At most so many extremes, and both ends."""
 FLAT = 1e-13
@@ -59,10 +62,23 @@ def _curves() -> str:
     body = "def curves(room, wide):\n    for l in range(wide):"
     body += "".join(f"\n        y{j} = room[{VALUE + LANES * j} + l]" for j in range(PLACES))
     for block, matrix in ((CURVE, _to_curve()), (SLOPE, slope), (BEND, slope @ slope)):
-        body += "".join(
-            f"\n        room[{block + LANES * j} + l] = {_sum(row)}" for j, row in enumerate(matrix)
-        )
-    return body + "\n"
+        for j, row in enumerate(matrix):
+            body += f"\n        z{j} = {_sum(row)}\n        room[{block + LANES * j} + l] = z{j}"
+        if block == CURVE:
+            area = " + ".join(f"{1.0 / (1.0 - k * k)!r} * z{k}" for k in range(0, PLACES, 2))
+            body += f"\n        room[{COVERED} + l] = {area}"
+        else:
+            row = LOWEST if block == SLOPE else LEFTMOST
+            body += _folded("z{}", "<", row) + _folded("z{}", ">", row + LANES)
+    return body + _folded("abs(y{})", ">", SIZE) + "\n"
+
+
+def _folded(term: str, sign: str, row: int) -> str:
+    """The least or largest of nine terms into a row, as code."""
+    body = f"\n        found = {term.format(0)}"
+    for j in range(1, PLACES):
+        body += f"\n        here = {term.format(j)}\n        found = here if here {sign} found else found"
+    return body + f"\n        room[{row} + l] = found"
 
 
 curves = written_kernel(_curves(), "curves", {"__name__": __name__}, file=__file__)
@@ -122,14 +138,14 @@ def put_point(points, count, x, y):
 
 
 @kernel(counted=False)
-def turns(room, l, curve, points, size):
+def turns(room, l, curve, points):
     """The ends of a piece and the extremes between, in order of time: between any two of them the level is monotone.
 
     ``points`` gets places and levels; how many is the answer. Between neighbouring places a slope may also lose its
     sign and get it back: then it turns towards zero at both of them, and the second derivative has a root between.
     """
     count = put_point(points, 0, -1.0, room[VALUE + l])
-    flat = FLAT * size
+    flat = FLAT * room[SIZE + l]
     for j in range(DEGREE):
         q = j * LANES + l
         left, right = room[SLOPE + q], room[SLOPE + LANES + q]
@@ -159,15 +175,22 @@ def corners(room, l, points):
 
 
 @kernel(counted=False)
-def area_of(curve, points, count, smooth):
-    """Area under a piece of length 1: of the polynomial, or of straight lines between the points."""
+def plain(room, l):
+    """Is a level monotone along its piece, as far as its slope tells at a glance?
+
+    Where the second derivative keeps its sign too, the slope cannot have come and gone between two places.
+    """
+    flat = FLAT * room[SIZE + l]
+    one_way = room[LOWEST + l] > flat or room[HIGHEST + l] < -flat
+    return one_way and (room[LEFTMOST + l] >= 0.0 or room[RIGHTMOST + l] <= 0.0)
+
+
+@kernel(counted=False)
+def area_between(points, count):
+    """Area under straight lines between the points of a piece of length 1."""
     total = 0.0
-    if smooth:
-        for k in range(0, PLACES, 2):
-            total += curve[0, k] / (1.0 - k * k)
-    else:
-        for i in range(count - 1):
-            total += 0.25 * (points[0, i + 1] - points[0, i]) * (points[1, i] + points[1, i + 1])
+    for i in range(count - 1):
+        total += 0.25 * (points[0, i + 1] - points[0, i]) * (points[1, i] + points[1, i + 1])
     return total
 
 
@@ -182,9 +205,12 @@ def crossed(curve, points, i, threshold, smooth):
 
 
 @kernel(counted=False)
-def above(curve, points, count, threshold, smooth):
+def above(room, l, curve, points, count, threshold, smooth):
     """For which part of a piece a level is above a threshold, and from which part of it on; NaN: never."""
     part, first = 0.0, math.nan
+    if count == 2 and (points[1, 0] > threshold) != (points[1, 1] > threshold):
+        # along plain pieces the polynomial was not needed so far
+        take_curve(room, l, curve)
     for i in range(count - 1):
         low, high = points[0, i], points[0, i + 1]
         before, after = points[1, i] > threshold, points[1, i + 1] > threshold

@@ -14,19 +14,23 @@ from doseline.kernels.kernel import kernel
 from doseline.kernels.lane_curve import (
     AT,
     BUSY,
+    COVERED,
     CURVE,
     DEGREE,
     PLACE,
     PLACES,
     POINTS,
     ROOM,
+    SIZE,
     SPLITS,
     VALUE,
     WIDTH,
     above,
-    area_of,
+    area_between,
     corners,
     curves,
+    plain,
+    put_point,
     take_curve,
     turns,
 )
@@ -142,70 +146,64 @@ def enter_above(row, k, many, part, first, begin, hours):
         row[ABOVE + many + k] = begin + first * hours
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def enter_piece(watch, l, subject, window, begin, hours, smooth):
     """All that is to be known of a piece of a step into the rows of its subject."""
-    curve, points, room = watch.curve, watch.points, watch.room
-    course, inside = watch.course[subject], watch.inside[subject]
+    curve, points, room, thresholds = watch.curve, watch.points, watch.room, watch.thresholds
     if smooth:
-        take_curve(room, l, curve)
-        size = 0.0
-        for j in range(PLACES):
-            size = max(size, abs(room[VALUE + j * LANES + l]))
-        count = turns(room, l, curve, points, size)
+        if plain(room, l):
+            count = put_point(points, 0, -1.0, room[VALUE + l])
+            count = put_point(points, count, 1.0, room[VALUE + DEGREE * LANES + l])
+        else:
+            take_curve(room, l, curve)
+            count = turns(room, l, curve, points)
+        covered = room[COVERED + l] * hours
     else:
         count = corners(room, l, points)
-    covered = area_of(curve, points, count, smooth) * hours
+        covered = area_between(points, count) * hours
+    course = watch.course[subject]
     course[AREA] += covered
     enter_levels(course, points, count, begin, hours, watch.rtol)
     if window >= 0:
-        inside[window, AREA] += covered
-        enter_levels(inside[window], points, count, begin, hours, watch.rtol)
-    many = watch.thresholds.shape[0]
+        inside = watch.inside[subject, window]
+        inside[AREA] += covered
+        enter_levels(inside, points, count, begin, hours, watch.rtol)
+    many = thresholds.shape[0]
     for k in range(many):
-        part, first = above(curve, points, count, watch.thresholds[k], smooth)
+        part, first = above(room, l, curve, points, count, thresholds[k], smooth)
         enter_above(course, k, many, part, first, begin, hours)
         if window >= 0:
-            enter_above(inside[window], k, many, part, first, begin, hours)
+            enter_above(watch.inside[subject, window], k, many, part, first, begin, hours)
 
 
-@kernel(counted=False)
-def size_of(room, l):
-    """Largest level of a piece; infinite where one is no number."""
-    size = 0.0
-    for j in range(PLACES):
-        level = abs(room[VALUE + j * LANES + l])
-        size = max(size, level) if level < math.inf else math.inf
-    return size
-
-
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def take_piece(watch, l, subject, w):
     """A piece has been looked at: enter it and go on behind it, or halve it where the polynomial does not follow."""
     room, course = watch.room, watch.course[subject]
-    size, start = size_of(room, l), w[SINCE + l]
+    size, start = room[SIZE + l], w[SINCE + l]
     at, width = room[AT + l], room[WIDTH + l]
     begin, hours = start + at * w[STEP + l], width * w[STEP + l]
-    if size == math.inf:
+    # the area is no number where one of the levels is none
+    if not abs(room[COVERED + l]) < math.inf:
         if not watch.lost[subject] >= 0.0:
             watch.lost[subject] = begin
         room[BUSY + l] = 0.0
-        return
-    before = max(abs(course[TOP]), abs(course[LOW])) if course[TOP] >= course[LOW] else 0.0
-    allowed = max(watch.rtol * max(size, FADED * before), NOISE * before)
-    last = CURVE + DEGREE * LANES + l
-    smooth = abs(room[last]) + 0.1 * abs(room[last - LANES]) <= allowed
-    if not smooth and width > LEAST_WIDTH and room[SPLITS + l] < MOST_SPLITS:
-        room[WIDTH + l] = 0.5 * width
-        room[SPLITS + l] += 1.0
-        return
-    enter_piece(watch, l, subject, window_of(watch.edges, start), begin, hours, smooth)
-    at += width
-    # as wide again as where it lies allows: a corner is left behind as it was come upon
-    while at < 1.0 and math.floor(at / (2.0 * width)) * (2.0 * width) == at:
-        width *= 2.0
-    room[AT + l], room[WIDTH + l] = at, width
-    room[BUSY + l] = 1.0 if at < 1.0 else 0.0
+    else:
+        before = max(abs(course[TOP]), abs(course[LOW])) if course[TOP] >= course[LOW] else 0.0
+        allowed = max(watch.rtol * max(size, FADED * before), NOISE * before)
+        last = CURVE + DEGREE * LANES + l
+        smooth = abs(room[last]) + 0.1 * abs(room[last - LANES]) <= allowed
+        if not smooth and width > LEAST_WIDTH and room[SPLITS + l] < MOST_SPLITS:
+            room[WIDTH + l] = 0.5 * width
+            room[SPLITS + l] += 1.0
+        else:
+            enter_piece(watch, l, subject, window_of(watch.edges, start), begin, hours, smooth)
+            at += width
+            # as wide again as where it lies allows: a corner is left behind as it was come upon
+            while at < 1.0 and math.floor(at / (2.0 * width)) * (2.0 * width) == at:
+                width *= 2.0
+            room[AT + l], room[WIDTH + l] = at, width
+            room[BUSY + l] = 1.0 if at < 1.0 else 0.0
 
 
 @kernel(counted=False)
