@@ -54,8 +54,15 @@ def group_of(arm: Arm, span: slice) -> Group:
     return Group(arm, span, people, drawn, intakes)
 
 
-def follow(group: Group, table: np.ndarray, first: np.ndarray, windows: Windows, found: Exposed) -> None:
-    """Follow some subjects through their records."""
+def follow(
+    group: Group,
+    table: np.ndarray,
+    first: np.ndarray,
+    windows: Windows,
+    found: Exposed,
+    skipped: np.ndarray | None = None,
+) -> None:
+    """Follow some subjects through their records; those ``skipped`` (subject,) are told to be no parameters."""
     arm, count, ended = group.arm, len(group.people.number), found.ended
     assert ended is not None  # they are solved in steps
     covariates, effects, stretches = group.stretches()
@@ -64,6 +71,8 @@ def follow(group: Group, table: np.ndarray, first: np.ndarray, windows: Windows,
         arm.compiled, lanes, covariates, count=count * stretches, effects=effects
     )
     ended.status[:] = group.status(np.all(sound.reshape(count, stretches), axis=1))
+    if skipped is not None:
+        ended.status[skipped] = Status.BAD_PARAMETER
     ended.start[:] = table["time"][first[:-1]]
     watch: Watch = blank_watch(
         windows.edges, windows.span, windows.thresholds, windows.output, rtol=arm.solver.rtol, subjects=count

@@ -1,6 +1,7 @@
 """Exposure of a course by scipy: pieces between jumps, each with its own dense solution, area and crossings."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -60,11 +61,16 @@ def exposure(rates, start, pieces, output, *, thresholds=(), method="DOP853", rt
             edges = [begin]
             for i in np.flatnonzero(over[1:] != over[:-1]):
                 edges.append(
-                    brentq(lambda t, threshold=threshold: level(t) - threshold, times[i], times[i + 1], xtol=1e-12)
+                    brentq(
+                        lambda t, threshold=threshold: level(t) - threshold,
+                        times[i],
+                        times[i + 1],
+                        xtol=1e-12,
+                    )
                 )
             edges.append(end)
             inside = over[0]
-            for left, right in zip(edges[:-1], edges[1:], strict=True):
+            for left, right in pairwise(edges):
                 if inside:
                     hours[k] += right - left
                     if math.isnan(first[k]):

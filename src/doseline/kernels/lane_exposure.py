@@ -102,6 +102,13 @@ def forget(watch, rows):
 
 
 @kernel(counted=False)
+def within(span, begin):
+    """Does a step belong to a span that begins at a time, but for rounding?"""
+    later = begin + SAME * abs(begin)
+    return span[0] <= later < span[1]
+
+
+@kernel(counted=False)
 def window_of(edges, begin):
     """The window that a step belongs to which begins at a time, but for rounding; -1: none."""
     slack = SAME * abs(begin)
@@ -147,8 +154,12 @@ def enter_above(row, k, many, part, first, begin, hours):
 
 
 @kernel(inline="always", counted=False)
-def enter_piece(watch, l, subject, window, begin, hours, smooth):
-    """All that is to be known of a piece of a step into the rows of its subject."""
+def enter_piece(watch, l, subject, start, begin, hours, smooth):
+    """All that is to be known of a piece of a step into the rows of its subject: its window's, and that of the course.
+
+    The step began at ``start``, the piece at ``begin``.
+    """
+    counted, window = within(watch.span, start), window_of(watch.edges, start)
     curve, points, room, thresholds = watch.curve, watch.points, watch.room, watch.thresholds
     if smooth:
         if plain(room, l):
@@ -162,8 +173,9 @@ def enter_piece(watch, l, subject, window, begin, hours, smooth):
         count = corners(room, l, points)
         covered = area_between(points, count) * hours
     course = watch.course[subject]
-    course[AREA] += covered
-    enter_levels(course, points, count, begin, hours, watch.rtol)
+    if counted:
+        course[AREA] += covered
+        enter_levels(course, points, count, begin, hours, watch.rtol)
     if window >= 0:
         inside = watch.inside[subject, window]
         inside[AREA] += covered
@@ -171,7 +183,8 @@ def enter_piece(watch, l, subject, window, begin, hours, smooth):
     many = thresholds.shape[0]
     for k in range(many):
         part, first = above(room, l, curve, points, count, thresholds[k], smooth)
-        enter_above(course, k, many, part, first, begin, hours)
+        if counted:
+            enter_above(course, k, many, part, first, begin, hours)
         if window >= 0:
             enter_above(watch.inside[subject, window], k, many, part, first, begin, hours)
 
@@ -197,7 +210,7 @@ def take_piece(watch, l, subject, w):
             room[WIDTH + l] = 0.5 * width
             room[SPLITS + l] += 1.0
         else:
-            enter_piece(watch, l, subject, window_of(watch.edges, start), begin, hours, smooth)
+            enter_piece(watch, l, subject, start, begin, hours, smooth)
             at += width
             # as wide again as where it lies allows: a corner is left behind as it was come upon
             while at < 1.0 and math.floor(at / (2.0 * width)) * (2.0 * width) == at:
@@ -264,11 +277,10 @@ def watch_steps(show, n, watch, w, lanes):
     curves(room, wide)
     for l in range(LANES):
         begin = w[SINCE + l]
-        slack = SAME * abs(begin)
         seen = w[OVER + l] > 0.0 and w[ALIVE + l] > 0.0 and w[MISS + l] <= 1.0
-        inside = watch.span[0] <= begin + slack < watch.span[1]
+        wanted = within(watch.span, begin) or window_of(watch.edges, begin) >= 0
         room[AT + l], room[WIDTH + l], room[SPLITS + l] = 0.0, 1.0, 0.0
-        room[BUSY + l] = 1.0 if seen and inside else 0.0
+        room[BUSY + l] = 1.0 if seen and wanted else 0.0
     more = True
     while more:
         more = False
