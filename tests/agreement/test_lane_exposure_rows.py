@@ -1,25 +1,25 @@
 """Exposure while solving is each subject's own: neighbours, threads and cuts of the cohort change no bit."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-import doseline as dl
-from doseline.errors import Status
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "agreement"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "border"))
-from breakable_model import broken
 from lane_courses import arm_of, exposed, windows_of
 
+import doseline as dl
+from doseline.dosing.dose import Block, Dose
+from doseline.errors import Status
 from doseline.lane_exposure import expose_lanes
 from doseline.lane_steady import steady_lanes
+from doseline.model.read import load_model, read_model
 from doseline.solve_intakes import Log
 
 EDGES = [(0, 24), (24, 48), (60, 72)]
 """With a gap, and an end of the course behind the last one."""
+LOGARITHM = read_model(
+    str(load_model("michaelis-menten"))
+    + '\n[covariates]\nX = { unit = "1", reference = 1, low = -99, high = 99, label = "x" }\n'
+    + '[outputs.log]\nvalue = "log(X + central / (KM * V))"\nunit = "1"\nlabel = "x"\n',
+    place="logarithm",
+)
 
 
 def spread(count):
@@ -72,19 +72,16 @@ def test_a_linear_model_in_steps():
 
 
 def test_failures_stay_alone():
-    """A rate that is no number, and a level that is none though the state is: NaN, a status, and sound neighbours."""
+    """A level that is no number though the state is one, here a logarithm: NaN, a status, and sound neighbours."""
     people = dl.cohort(X=[1.0, -1.0, 2.0])
-    model = broken("K", flow="K", output="log(X * central / central) + central / V / LEVEL", unit="1", more=(
-        '[parameters.LEVEL]\nvalue = 1\nunit = "mg/L"\nlabel = "x"\nsource = "x"\nstatus = "assumption"\n'
-    ))  # fmt: skip
-    found = exposed(model, "100 mg once", people, edges=[(0, 12)], thresholds=(1.0,), method="dop853")
+    found = exposed(LOGARITHM, "100 mg once", people, edges=[(0, 12)], thresholds=(1.0,), output=1)
     assert list(found.status) == [Status.OK, Status.NOT_FINITE, Status.OK]
     assert np.isnan(found.inside[1]).all()
     assert np.isnan(found.course[1]).all()
     assert np.isfinite(found.course[[0, 2], :5]).all()
     assert found.ended.time[1] == 0.0
-    assert found.ended.output[1] == 0
-    alone = exposed(model, "100 mg once", people[2:], edges=[(0, 12)], thresholds=(1.0,), method="dop853")
+    assert found.ended.output[1] == 1
+    alone = exposed(LOGARITHM, "100 mg once", people[2:], edges=[(0, 12)], thresholds=(1.0,), output=1)
     np.testing.assert_array_equal(alone.course[0], found.course[2])
 
 
@@ -107,8 +104,6 @@ def test_what_was_taken_is_logged():
 
 def test_steady_states_alone():
     """No bit of a steady state depends on the neighbours either, though some take more periods to settle."""
-    from doseline.dosing.dose import Block, Dose
-
     people = spread(9)
     for pattern in (((0.0, Dose(0.5, per="WT")),), ((0.0, Dose(0.3, per="WT")), (9.0, Dose(0.2, per="WT")))):
         stage = Block(0.0, pattern, 24.0, 2)
