@@ -17,7 +17,7 @@ EDGES = [(0, 24), (24, 48), (60, 72)]
 LOGARITHM = read_model(
     str(load_model("michaelis-menten"))
     + '\n[covariates]\nX = { unit = "1", reference = 1, low = -99, high = 99, label = "x" }\n'
-    + '[outputs.log]\nvalue = "log(X + central / (KM * V))"\nunit = "1"\nlabel = "x"\n',
+    + '[outputs.shown]\nvalue = "log(X + central / (KM * V))"\nunit = "1"\nlabel = "x"\n',
     place="logarithm",
 )
 
