@@ -4,62 +4,30 @@ For models that are solved exactly, extremes, areas and crossings of thresholds 
 prescribed, doses that differ and bodies that change come down to the same walk (kernels/exposed.py).
 """
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
 from doseline.compile import Compiled
 from doseline.dosing.regimen import Regimen
-from doseline.ended import Ended
 from doseline.errors import Status
 from doseline.kernels.exposed import Asked, blank_room, expose_arrivals, expose_course
 from doseline.kernels.periodic import ENDLESS, LOST, expose_period
 from doseline.kernels.pieces import Arrivals, Cuts
+from doseline.lane_exposure import expose_lanes
+from doseline.lane_steady import steady_lanes
 from doseline.schedule import Schedule, planned, stage_of
 from doseline.solve import BLOCKS_A_THREAD, course_of, dose_status, in_threads, system_of
-from doseline.solve_intakes import ROWS, Arm, Group, Log
+from doseline.solve_intakes import ROWS, Arm, Log, group_of
+from doseline.windows import Exposed, Steady, Windows
 
-COLUMNS = 4
-"""Cmax, Tmax, Cmin and AUC; behind them hours above each threshold, and when each is first exceeded."""
 FINE, FINER = 1, 4
 """Octaves of time are looked at in 2 cells, or in 16 where a cycle of transfers lets levels swing."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """What is asked of the levels of one output."""
-
-    edges: np.ndarray  # (window, 2) ascending, apart or touching [h]
-    span: tuple[float, float]  # the course [h]
-    thresholds: np.ndarray  # (threshold,) in the output's declared unit
-    output: int  # position among the outputs of the model
-
-    @property
-    def columns(self) -> int:
-        """How many numbers there are of each window."""
-        return COLUMNS + 2 * len(self.thresholds)
-
-
-class Exposed(NamedTuple):
-    """Exposure, in the output's declared unit and hours.
-
-    Columns: Cmax, Tmax (time since zero, the earliest), Cmin, AUC, then for each threshold hours above it, then for
-    each when the level is first above it (NaN: never). A window begins with the level after a dose at its begin, and
-    ends with the level before one at its end. NaN where ``status`` is not OK.
-    """
-
-    inside: np.ndarray  # (subject, window, column)
-    course: np.ndarray  # (subject, column)
-    status: np.ndarray  # (subject,)
-    ended: Ended | None  # where the model is stepped
 
 
 def expose(arm: Arm, windows: Windows, log: Log, *, threads: int) -> Exposed:
     """Exposure of every subject of an arm within windows and over the course; what was taken goes to the log."""
     if not arm.solver.exact(arm.compiled.model):
-        from doseline.lane_exposure import expose_lanes
-
         return expose_lanes(arm, windows, log, threads=threads)
     subjects = len(arm.people.number)
     out = np.empty((subjects, len(windows.edges) + 1, windows.columns))
@@ -132,24 +100,17 @@ def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads:
     return status
 
 
-class Steady(NamedTuple):
-    """Exposure over one period at steady state; the columns are those of `Exposed`, its times begin with the period."""
-
-    inside: np.ndarray  # (subject, column)
-    once: np.ndarray  # (subject,) area over one period after its doses, in an empty body
-    period: float  # [h]
-    status: np.ndarray  # (subject,) NO_STEADY_STATE: something stays for ever
-
-
 def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
     """What the last stage of a regimen comes to if it goes on for ever, taken as prescribed; edges and span do not count.
 
-    Effects between subjects are in. Those of counted occasions and what people make of the regimen are left out. The
-    model is solved exactly.
+    Effects between subjects are in. Those of counted occasions and what people make of the regimen are left out.
     """
     subjects = len(arm.people.number)
     blocks = arm.plan.regimen.blocks
     stage = stage_of(blocks[-1], blocks)
+    if not arm.solver.exact(arm.compiled.model):
+        within = replace(windows, edges=np.empty((0, 2)), span=(0.0, stage.period))
+        return steady_lanes(arm, stage, within, threads=threads)
     alone = Regimen((replace(stage, start=0.0, repeats=1, until=None),), stage.period)
     plan = prescribed(arm, alone)
     system = system_of(
@@ -178,14 +139,6 @@ def _spans(subjects: int, threads: int) -> list[tuple[int, int]]:
     """Blocks of subjects."""
     width = max(1, -(-subjects // (threads * BLOCKS_A_THREAD)))
     return [(begin, min(begin + width, subjects)) for begin in range(0, subjects, width)]
-
-
-def group_of(arm: Arm, span: slice) -> Group:
-    """Some subjects of an arm, and what they take."""
-    people = arm.people[span]
-    taking, drawn = arm.taking(span)
-    intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
-    return Group(arm, span, people, drawn, intakes)
 
 
 def prescribed(arm: Arm, regimen: Regimen | None = None) -> Schedule:
