@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from doseline.model.spec import Model as Model
     from doseline.population.cohort import Cohort as Cohort
     from doseline.population.cohort import cohort as cohort
+    from doseline.sensitivity import sensitivity as sensitivity
     from doseline.simulation import replay as replay
     from doseline.simulation import simulate as simulate
 
@@ -50,6 +51,7 @@ _WHERE = {
     "exposure": "analysis.exposure",
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",
+    "sensitivity": "sensitivity",
     "replay": "simulation",
     "Model": "model.spec",
     "Diagram": "drawing.picture",
@@ -65,7 +67,7 @@ _WHERE = {
 
 __all__ = list(_WHERE)
 
-_OF_DATASETS = ("simulate", "bands", "exposure", "exposure_table", "dose_log", "replay")
+_OF_DATASETS = ("simulate", "bands", "exposure", "exposure_table", "dose_log", "sensitivity", "replay")
 """Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
 
 
