@@ -154,7 +154,7 @@ def _sobol(asked: Asked, points: np.ndarray, y: np.ndarray) -> Indices:
     told = {"num_resamples": RESAMPLES, "conf_level": asked.confidence / 100.0, "seed": asked.number(1)}
     with np.errstate(all="ignore"):
         found = salib().analyze.sobol.analyze(asked.problem, y, calc_second_order=asked.second_order, **told)
-    indices = {}
+    indices: Indices = {}
     for name in ("S1", "ST", *(["S2"] if asked.second_order else [])):
         value, half = (np.array(found[key], dtype=np.float64) for key in (name, f"{name}_conf"))
         if name == "S2":  # SALib fills one half
@@ -191,7 +191,7 @@ def _fast(asked: Asked, points: np.ndarray, y: np.ndarray) -> Indices:
     with np.errstate(all="ignore"):
         analyze = salib().analyze.fast.analyze
         found = [analyze(asked.problem, part, M=HARMONICS, num_resamples=0) for part in np.split(y, CURVES)]
-    indices = {}
+    indices: Indices = {}
     for name in ("S1", "ST"):
         own = np.array([each[name] for each in found], dtype=np.float64)
         width = float(student.ppf(0.5 + asked.confidence / 200.0, CURVES - 1)) / np.sqrt(CURVES)

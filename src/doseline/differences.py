@@ -14,7 +14,7 @@ STEP = 0.02
 """Between points, on the logarithm."""
 NINE = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
 SEVEN = {1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
-"""Weights of central differences (Fornberg 1988, Math Comput 51:699) for points above; those below have the other sign."""
+"""Weights of central differences (Fornberg 1988, Math Comput 51:699) for points above; below the sign changes."""
 MEANINGS = {
     "elasticity": "change of the metric in percent for a change of the parameter by one percent",
     "elasticity_error": "difference to an elasticity from fewer points: large where the metric is not smooth",

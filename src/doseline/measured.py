@@ -49,7 +49,8 @@ def metrics_of(asked: AskedRegimens, metrics: Sequence[str], *, output: str, thr
     """
     times = _grid(asked)
     most = max(1, int(BYTES_AT_ONCE / (8 * len(times) * len(asked.model.outputs))))
-    values, status, units = [], [], ()
+    values, status = [], []
+    units: tuple[str, ...] = ()
     for part in parts_of(asked, most):
         levels = run(cut(asked, part), times, threads=threads)
         table = exposure(levels, output=output)
