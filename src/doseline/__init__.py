@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from doseline.model.spec import Model as Model
     from doseline.population.cohort import Cohort as Cohort
     from doseline.population.cohort import cohort as cohort
-    from doseline.sensitivity import sensitivity as sensitivity
+    from doseline.sensitivities import sensitivity as sensitivity
     from doseline.simulation import replay as replay
     from doseline.simulation import simulate as simulate
 
@@ -51,7 +51,7 @@ _WHERE = {
     "exposure": "analysis.exposure",
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",
-    "sensitivity": "sensitivity",
+    "sensitivity": "sensitivities",
     "replay": "simulation",
     "Model": "model.spec",
     "Diagram": "drawing.picture",

@@ -14,7 +14,7 @@ def acting_on(model: Model, output: str) -> list[str]:
 
     >>> from doseline.model.read import load_model
     >>> acting_on(load_model("one-compartment-iv"), "plasma")
-    ['CL', 'V', 'WT_STD', 'ALLO_CL', 'ALLO_V']
+    ['CL', 'V']
     """
     seen: set[str] = set()
     left = list(model.outputs[output].value.names)

@@ -105,9 +105,9 @@ def sensitivity(
     ------
     docs/howto/sensitivity.md; Saltelli et al. 2008, Global Sensitivity Analysis: The Primer.
 
-    >>> found = sensitivity("one-compartment-oral", "100 mg every 12 h x 30", over=["CL", "KA"], metric="AUC")
+    >>> found = sensitivity("one-compartment-oral", "100 mg every 12 h x 30", over=["CL", "F"], metric="AUC")
     >>> found["elasticity"].values.round(2).tolist()
-    [-1.0, 0.0]
+    [-1.0, 1.0]
     """
     chosen, metrics = load_model(model), read_metrics(metric)
     design = _design(method, samples, seed, confidence, second_order)
