@@ -98,7 +98,7 @@ def salib() -> Any:
         from SALib.sample import sobol as _sobol  # noqa: F401
     except ImportError as error:
         raise InputError(
-            f"it needs SALib 1.5 or later, which cannot be imported here ({error})",
+            f"it needs SALib 1.5.2 or later, which cannot be imported here ({error})",
             place="method",
             advice=HOW_TO_INSTALL,
         ) from None

@@ -55,7 +55,8 @@ class Shown:
             parameters=tuple(self.parameters[at] for at in order),
             ranges=tuple(self.ranges[at] for at in order),
             values={name: each[:, order] if each.ndim == 2 else each for name, each in self.values.items()},
-            about=self.about + (f"; {left} parameters that do less are left out" if left else ""),
+            about=self.about
+            + (f"; without {left} that {'does' if left == 1 else 'do'} less" if left else ""),
         )
 
 

@@ -57,9 +57,7 @@ def test_metrics_are_chosen_by_name(local):
     assert local.pk.plot("AUC").get_xlabel() == "change of AUC (%)"
     assert tornado(local.sel(metric="AUC")).get_xlabel() == "change of AUC (%)"
     assert len(names(tornado(local, most=2))) == 2
-    assert "1 parameters that do less are left out" in tornado(local, most=2).get_title(loc="left").replace(
-        "\n", " "
-    )
+    assert "without 1 that does less" in tornado(local, most=2).get_title(loc="left").replace("\n", " ")
 
 
 def test_bars_are_indices_with_intervals(shares):
