@@ -143,7 +143,9 @@ def test_how_to_get_salib(monkeypatch):
     monkeypatch.setitem(sys.modules, "SALib", None)
     with pytest.raises(InputError) as error:
         dl.sensitivity(MODEL, COURSE, over=["CL"], method="sobol", seed=1)
-    assert str(error.value).startswith("method: it needs SALib 1.5.2 or later, which cannot be imported here (")
+    assert str(error.value).startswith(
+        "method: it needs SALib 1.5.2 or later, which cannot be imported here ("
+    )
     assert 'pip install "doseline[sensitivity]", or take method="local"' in str(error.value)
     assert dl.sensitivity(MODEL, COURSE, over=["CL"])["elasticity"].sizes["parameter"] == 1
 
