@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from doseline.planning import plan as plan
     from doseline.population.cohort import Cohort as Cohort
     from doseline.population.cohort import cohort as cohort
+    from doseline.sensitivities import sensitivity as sensitivity
     from doseline.simulation import replay as replay
     from doseline.simulation import simulate as simulate
     from doseline.summaries import bands as bands
@@ -52,6 +53,7 @@ _WHERE = {
     "exposure": "summaries",
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",
+    "sensitivity": "sensitivities",
     "replay": "simulation",
     "Model": "model.spec",
     "Diagram": "drawing.picture",
@@ -67,7 +69,7 @@ _WHERE = {
 
 __all__ = list(_WHERE)
 
-_OF_DATASETS = ("plan", "simulate", "bands", "exposure", "exposure_table", "dose_log", "replay")
+_OF_DATASETS = ("plan", "simulate", "bands", "exposure", "exposure_table", "dose_log", "sensitivity", "replay")
 """Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
 
 

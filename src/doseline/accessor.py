@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from doseline.errors import InputError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -42,12 +44,30 @@ class Pharmacokinetics:
         doses: bool = True,
         ax: "Axes | None" = None,
     ) -> "Axes":
-        """The median over time within a band, of every regimen and meal: see `doseline.band_plot.population`."""
+        """The median over time within a band, of every regimen and meal: see `doseline.band_plot.population`.
+
+        Of a Dataset from `doseline.sensitivity` the picture of its method, see `doseline.sensitivity_plot`;
+        ``output`` is then the metric, and but for ``ax`` nothing else applies.
+        """
+        if "sensitivity" in self._levels.attrs:
+            more = (band, window, log, days, doses) != ((5, 95), None, False, None, True)
+            return self._sensitivity(output, ax, more)
         from doseline.band_plot import population
 
         return population(
             self._levels, output=output, band=band, window=window, log=log, days=days, doses=doses, ax=ax
         )
+
+    def _sensitivity(self, metric: str | None, ax: "Axes | None", more: bool) -> "Axes":
+        from doseline.sensitivity_plot import picture
+
+        if more:
+            raise InputError(
+                "band, window, log, days and doses are for levels over time",
+                place="plot",
+                advice="a picture of a sensitivity takes the metric and ax",
+            )
+        return picture(self._levels, metric=metric, ax=ax)
 
     def bands(
         self,
