@@ -18,10 +18,11 @@ from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.results import swept
 from doseline.schedule import sizes_of, stage_of
-from doseline.solve_exposure import Windows, expose, expose_steady
+from doseline.solve_exposure import expose, expose_steady
 from doseline.solve_intakes import Arm, Log
 from doseline.times import SAME, dosing_intervals
 from doseline.units import read_quantity
+from doseline.windows import Windows
 
 CMAX, TMAX, CMIN, AUC, ABOVE = 0, 1, 2, 3, 4
 """Columns of what is found for a window; from the last on, hours above each threshold, and first times above each."""
@@ -52,7 +53,7 @@ class Found(NamedTuple):
     settled: np.ndarray  # (...) how the search for a steady state ended
     status: np.ndarray  # (...)
     total: np.ndarray  # (replicate, regimen, subject) [mg]
-    count: np.ndarray  # (replicate, regimen, subject) doses taken
+    doses: np.ndarray  # (replicate, regimen, subject) taken
 
 
 class Chosen(NamedTuple):
@@ -110,7 +111,7 @@ def read_thresholds(given: Any, unit: str) -> dict[Any, float]:
         texts = isinstance(given, (list, tuple))
         values = [read_quantity(each, unit, place=place) for each in given] if texts else given
         read = np.atleast_1d(np.asarray(values if texts else read_quantity(given, unit, place=place)))
-        found = {float(value): float(value) for value in read.ravel()}
+        found: dict[Any, float] = {float(value): float(value) for value in read.ravel()}
         if len(found) < read.size:
             raise InputError(f"found {given!r:.60}", place=place, advice="give every threshold once")
     else:
@@ -178,7 +179,7 @@ def expose_part(asked: AskedRegimens, until: float, wanted: Wanted) -> Found:
     times = np.array([0.0, until])
     arms = Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver)
     found = blank(asked, wanted)
-    log = Logs(arms, found.total, found.count, None, None, None, {})
+    log = Logs(arms, found.total, found.doses, None, None, None, {})
     picked = {name: chosen(asked, name, wanted, until) for name in asked.regimens}
     rows = product(arms.draws.labels, arms.keys)
     for at, (replicate, key) in zip(np.ndindex(*arms.shape), rows, strict=True):

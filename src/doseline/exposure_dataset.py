@@ -57,7 +57,7 @@ def exposure_dataset(
         data[name] = More(dims, values, {"units": "h", "long_name": name.replace("_", " ")})
     axes = {"replicate": replicate_axis(asked), **asked.axes, "subject": Axis(asked.people.subject, True)}
     beside = {
-        "status": found.status, "total_dose": found.total, "doses_taken": found.count, **doses_shown(asked),
+        "status": found.status, "total_dose": found.total, "doses_taken": found.doses, **doses_shown(asked),
     }  # fmt: skip
     method = EXACTLY if asked.solver.exact(model) else IN_STEPS
     attrs = attributes(asked) | {"output": wanted.output, "method": method}

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from doseline.analysis.exposure import METRICS, exposure
+from doseline.analysis.exposure import exposure
 from doseline.errors import InputError, did_you_mean
+from doseline.metrics import METRICS
 from doseline.origin import AskedRegimens
 from doseline.parts import cut, parts_of
 from doseline.run import run

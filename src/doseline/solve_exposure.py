@@ -42,7 +42,7 @@ def _prescribed(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, thread
     plan = prescribed(arm)
     log.write_prescribed(arm.plan, arm.plan.regimen.total(**arm.people.sizes), plan.taken)
     system = system_of(
-        arm.compiled, arm.people.covariates, plan.infused, count=len(plan.taken), effects=arm.drawn.effects()
+        arm.compiled, arm.people.covariates, list(plan.infused), count=len(plan.taken), effects=arm.drawn.effects()
     )
     status = np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER).astype(np.int8)
     course = course_of(plan, list(plan.infused), arm.compiled, begins=False)
@@ -114,7 +114,7 @@ def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
     alone = Regimen((replace(stage, start=0.0, repeats=1, until=None),), stage.period)
     plan = prescribed(arm, alone)
     system = system_of(
-        arm.compiled, arm.people.covariates, plan.infused, count=subjects, effects=arm.drawn.effects()
+        arm.compiled, arm.people.covariates, list(plan.infused), count=subjects, effects=arm.drawn.effects()
     )
     course = course_of(plan, list(plan.infused), arm.compiled, begins=False)
     cuts = _cuts(replace(windows, edges=np.empty((0, 2)), span=(0.0, stage.period)), np.empty(0))

@@ -104,7 +104,8 @@ def exposure(
         _refuse_beside_levels(given)
         return sampled(levels_or_model, output=output)  # type: ignore[arg-type]
     _refuse_records(regimens)
-    settled = settle(levels_or_model, regimens, people, times=None, asking=asking, gridless=True)
+    model: Any = levels_or_model
+    settled = settle(model, regimens, people, times=None, asking=asking, gridless=True)
     asked = settled.asked
     end = _until(until, float(settled.times[-1]))
     wanted = read_wanted(
@@ -130,7 +131,7 @@ def exposure(
     arms = _arms(asked, np.array([0.0, end]))
     if asked.on_failure == "raise" and found.status.any():
         raise failed(asked, arms, found.status, None)
-    log = Logs(arms, found.total, found.count, None, None, None, {})
+    log = Logs(arms, found.total, found.doses, None, None, None, {})
     return exposure_dataset(asked, end, wanted, found, log.variables() if arms.random else {})
 
 
@@ -197,8 +198,9 @@ def bands(
         summed = "subject" if over is None else over
         return of_levels(levels_or_model, parts, output=output, over=summed)  # type: ignore[arg-type]
     _refuse_records(regimens)
+    model: Any = levels_or_model
     parts = read_parts((5, 50, 95) if q is None else q)
-    settled = settle(levels_or_model, regimens, people, times=times, asking=asking)
+    settled = settle(model, regimens, people, times=times, asking=asking)
     asked = settled.asked
     groups = read_groups(by, asked.people)
     outputs = read_outputs(asked.model, output, asked.draws.observed)

@@ -99,8 +99,8 @@ def _write(
                 store.record(entry)
                 step(_rows(part))
     except KeyboardInterrupt:
-        there = f"{len(parts) - len(store.missing()):,} of {len(parts):,} parts are there"
-        raise KeyboardInterrupt(f"{store.path}: {there}; the same call goes on with the rest") from None
+        stopped = f"{len(parts) - len(store.missing()):,} of {len(parts):,} parts are there"
+        raise KeyboardInterrupt(f"{store.path}: {stopped}; the same call goes on with the rest") from None
 
 
 def _rows(part: Part) -> int:
@@ -110,8 +110,6 @@ def _rows(part: Part) -> int:
 def opened(path: Path) -> "xr.Dataset":
     """A store as a Dataset that reads its numbers when they are asked for."""
     import xarray as xr
-
-    import doseline.accessor  # noqa: F401 (gives the Dataset its .pk)
 
     return xr.open_zarr(path)
 
