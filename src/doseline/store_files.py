@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import socket
 import threading
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from doseline.errors import DoselineError, ResultError
 NEW = ".new"
 """Ending of a file that is being written; one that is found later was left by a process that was killed."""
 OTHER = "give another path"
+_HOST = socket.gethostname()[:32]
 
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "free some space, and run it again"),
@@ -90,9 +92,10 @@ def write_all(file: RawIOBase, data: "memoryview | bytes") -> None:
 def put(path: Path, data: "memoryview | bytes") -> None:
     """Write a file that has its name only when it is whole.
 
-    The name it has before is different in every process and thread: two may write the same, with the same bytes.
+    The name it has before is different in every process and thread of every machine: two may write the same, with the
+    same bytes.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{NEW}")
+    draft = path.with_name(f"{path.name}.{_HOST}-{os.getpid()}-{threading.get_ident()}{NEW}")
     try:
         with draft.open("wb", buffering=0) as file:
             write_all(file, data)
