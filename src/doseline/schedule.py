@@ -131,9 +131,23 @@ def schedule(
     ``regimen`` has its meals and formulations filled in and passed `refuse_missing_sizes`; ``covariates`` are in
     coherent units; ``place`` is what messages call this regimen.
     """
+    return planned(
+        compiled, regimen, sizes_of(people), covariates, count=len(people), place=place, effects=effects
+    )
+
+
+def planned(
+    compiled: Compiled,
+    regimen: Regimen,
+    sizes: Mapping[str, np.ndarray],
+    covariates: Values,
+    *,
+    count: int,
+    place: str,
+    effects: Effects | None = None,
+) -> Schedule:
+    """The same for ``count`` subjects whose ``sizes`` are what doses may be in proportion to."""
     time, kind, doses = regimen.doses()
-    sizes = sizes_of(people)
-    count = len(people)
     target = np.empty(len(doses), dtype=np.int64)
     intakes = []
     given, amount, lag, duration = (np.empty((count, len(doses))) for _ in range(4))

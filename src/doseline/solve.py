@@ -33,7 +33,7 @@ def solve(
     subjects = len(schedules[0].taken)
     system = system_of(compiled, covariates, infused, count=subjects, effects=effects)
     begins = bool(system.initial.any())
-    courses = [_course(plan, infused, compiled, begins=begins) for plan in schedules]
+    courses = [course_of(plan, infused, compiled, begins=begins) for plan in schedules]
     usable = [np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER) for plan in schedules]
     solved = _run_blocks(system, usable, courses, Grid(times, even_step(times)), levels, threads)
     status = np.empty(solved.shape, dtype=np.int8)
@@ -134,7 +134,7 @@ def system_of(
     )
 
 
-def _course(plan: Schedule, infused: Sequence[int], compiled: Compiled, *, begins: bool) -> Course:
+def course_of(plan: Schedule, infused: Sequence[int], compiled: Compiled, *, begins: bool) -> Course:
     """A schedule for the kernels: the k-th infused state gets its rate from the k-th state behind the compartments."""
     n = len(compiled.states)
     inflow = {state: n + k for k, state in enumerate(infused)}

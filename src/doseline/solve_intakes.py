@@ -193,7 +193,7 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
         taking, drawn = arm.taking(span)
         intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
         log.write(span, arm.plan, intakes, drawn)
-        solve(_Part(arm, span, people, drawn, intakes), levels, Ended(*(each[span] for each in part)))
+        solve(Group(arm, span, people, drawn, intakes), levels, Ended(*(each[span] for each in part)))
 
     in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
     levels[:, part.status != Status.OK] = np.nan
@@ -201,7 +201,7 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
 
 
 @dataclass(frozen=True)
-class _Part:
+class Group:
     """Some subjects of an arm."""
 
     arm: Arm
@@ -273,7 +273,7 @@ class _Part:
         return table[kept], np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
 
 
-def _scattered(part: _Part, levels: np.ndarray, ended: Ended) -> None:
+def _scattered(part: Group, levels: np.ndarray, ended: Ended) -> None:
     """Linear, the body stays as it is, the grid is even."""
     arm, intakes, system, span = part.arm, part.intakes, part.arm.system, part.span
     states, count = len(arm.compiled.states), len(part.people.number)
@@ -296,7 +296,7 @@ def _scattered(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     ended.status[able & ~solved] = Status.NOT_FINITE
 
 
-def _recorded(part: _Part, levels: np.ndarray, ended: Ended) -> None:
+def _recorded(part: Group, levels: np.ndarray, ended: Ended) -> None:
     """Linear, as records: the body changes from occasion to occasion, or the times follow no step."""
     arm, count = part.arm, len(part.people.number)
     covariates, effects, stretches = part.stretches()
@@ -315,7 +315,7 @@ def _recorded(part: _Part, levels: np.ndarray, ended: Ended) -> None:
     levels[:, part.span] = found
 
 
-def _stepped(part: _Part, levels: np.ndarray, ended: Ended) -> None:
+def _stepped(part: Group, levels: np.ndarray, ended: Ended) -> None:
     """Not linear, or by a method that was asked for."""
     arm, count = part.arm, len(part.people.number)
     covariates, effects, stretches = part.stretches()

@@ -21,19 +21,25 @@ import numpy as np
 from doseline.kernels.kernel import kernel
 from doseline.kernels.propagator import propagator, square
 
+
+def rows(first, count):
+    """Numbers of rows; as numbers with a type, for numba compiles a function anew for each literal it is called with."""
+    return tuple(np.int64(first + k) for k in range(count))
+
+
 # amounts [mg] and rates of infusions [mg/h]: of the body, of grid points, of doses at steady state
-STATE, SPARE, TRAIN = 0, 1, 2
+STATE, SPARE, TRAIN = rows(0, 3)
 # the system that the ladder stands on [1/h], and the same plus the fastest loss on the diagonal
-MATRIX, SHIFTED = 3, 4
-TERM, TOTAL, FOLLOWING = 5, 6, 7  # of the series
-LOSS, GONE = 8, 9  # what leaves the body per hour (-1: the rate of an infusion), and over the highest rung
+MATRIX, SHIFTED = rows(3, 2)
+TERM, TOTAL, FOLLOWING = rows(5, 3)  # of the series
+LOSS, GONE = rows(8, 2)  # what leaves the body per hour (-1: the rate of an infusion), and over the highest rung
 PACE = 10  # fastest loss [1/h]; step of the lowest rung [h]; how many rungs are made
-STRIDE = 11  # propagator over a step of the grid
-HELD, LEAVES, ENTERS = 12, 13, 14  # of the elimination in `steady`
-SCRATCH = 15  # four rows for `propagator`
-RUNG = 19  # from here on the rungs
+(STRIDE,) = rows(11, 1)  # propagator over a step of the grid
+HELD, LEAVES, ENTERS = rows(12, 3)  # of the elimination in `steady`
+(SCRATCH,) = rows(15, 1)  # four rows for `propagator`
+(RUNG,) = rows(19, 1)  # from here on the rungs
 RUNGS = 80
-ROWS = RUNG + RUNGS
+ROWS = 19 + RUNGS
 
 REACH = 0.0625
 """In the lowest rung's step at most this many of the fastest losses happen: the series has some eight terms."""

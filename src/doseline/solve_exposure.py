@@ -1,0 +1,174 @@
+"""Exposure while solving: no level is stored, and nothing is read off a grid.
+
+For models that are solved exactly, extremes, areas and crossings of thresholds are exact up to rounding. Doses as
+prescribed, doses that differ and bodies that change come down to the same walk (kernels/exposed.py).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from doseline.compile import Compiled
+from doseline.ended import Ended
+from doseline.errors import Status
+from doseline.kernels.exposed import Asked, blank_room, expose_arrivals, expose_course
+from doseline.kernels.pieces import Arrivals, Cuts
+from doseline.schedule import Schedule, planned
+from doseline.solve import BLOCKS_A_THREAD, course_of, dose_status, in_threads, system_of
+from doseline.solve_intakes import ROWS, Arm, Group, Log
+
+COLUMNS = 4
+"""Cmax, Tmax, Cmin and AUC; behind them hours above each threshold, and when each is first exceeded."""
+FINE, FINER = 1, 4
+"""Octaves of time are looked at in 2 cells, or in 16 where a cycle of transfers lets levels swing."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What is asked of the levels of one output."""
+
+    edges: np.ndarray  # (window, 2) ascending, apart or touching [h]
+    span: tuple[float, float]  # the course [h]
+    thresholds: np.ndarray  # (threshold,) in the output's declared unit
+    output: int  # position among the outputs of the model
+
+    @property
+    def columns(self) -> int:
+        """How many numbers there are of each window."""
+        return COLUMNS + 2 * len(self.thresholds)
+
+
+class Exposed(NamedTuple):
+    """Exposure, in the output's declared unit and hours.
+
+    Columns: Cmax, Tmax (time since zero, the earliest), Cmin, AUC, then for each threshold hours above it, then for
+    each when the level is first above it (NaN: never). A window begins with the level after a dose at its begin, and
+    ends with the level before one at its end. NaN where ``status`` is not OK.
+    """
+
+    inside: np.ndarray  # (subject, window, column)
+    course: np.ndarray  # (subject, column)
+    status: np.ndarray  # (subject,)
+    ended: Ended | None  # where the model is stepped
+
+
+def expose(arm: Arm, windows: Windows, log: Log, *, threads: int) -> Exposed:
+    """Exposure of every subject of an arm within windows and over the course; what was taken goes to the log."""
+    if not arm.solver.exact(arm.compiled.model):
+        from doseline.lane_exposure import expose_lanes
+
+        return expose_lanes(arm, windows, log, threads=threads)
+    subjects = len(arm.people.number)
+    out = np.empty((subjects, len(windows.edges) + 1, windows.columns))
+    solve = _personal if arm.personal else _prescribed
+    status = solve(arm, windows, log, out, threads=threads)
+    out[status != Status.OK] = np.nan
+    return Exposed(out[:, :-1], out[:, -1], status, None)
+
+
+def _prescribed(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads: int) -> np.ndarray:
+    """Doses as prescribed."""
+    plan = prescribed(arm)
+    log.write_prescribed(arm.plan, arm.plan.regimen.total(**arm.people.sizes), plan.taken)
+    system = system_of(
+        arm.compiled, arm.people.covariates, plan.infused, count=len(plan.taken), effects=arm.drawn.effects()
+    )
+    status = np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER).astype(np.int8)
+    course = course_of(plan, list(plan.infused), arm.compiled, begins=False)
+    cuts, asked = _cuts(windows, np.empty(0)), _asked(arm.compiled, windows, bodies=1)
+    able, solved = status == Status.OK, np.empty(len(plan.taken), dtype=np.bool_)
+    size = (0,) * system.initial.shape[1]
+    width = max(1, -(-len(able) // (threads * BLOCKS_A_THREAD)))
+
+    def work(task: tuple[int, int]) -> None:
+        span = (task[1], min(task[1] + width, len(able)))
+        room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
+        expose_course(span, able, system, course, cuts, asked, room, out, solved, size)
+
+    in_threads(work, [(0, begin) for begin in range(0, len(able), width)], threads)
+    status[able & ~solved] = Status.NOT_FINITE
+    return status
+
+
+def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads: int) -> np.ndarray:
+    """Doses that differ from one to the next, perhaps in a body that changes."""
+    subjects = len(arm.people.number)
+    status = np.empty(subjects, dtype=np.int8)
+    still = arm.compiled.acting.isdisjoint(arm.counted)
+    breaks = np.empty(0) if still else arm.breaks
+    if still:
+        _ = arm.system  # once, and not by several threads
+    cuts, asked = _cuts(windows, breaks), _asked(arm.compiled, windows, bodies=len(breaks) + 1)
+    width = min(ROWS, max(1, -(-subjects // threads)))
+    inflow = np.full(len(arm.compiled.states) + len(arm.infused), -1)
+    inflow[arm.infused] = len(arm.compiled.states) + np.arange(len(arm.infused))
+    size = (0,) * len(inflow)
+
+    def work(task: tuple[int, int]) -> None:
+        span = slice(task[1], min(task[1] + width, subjects))
+        group = group_of(arm, span)
+        intakes = group.intakes
+        log.write(span, arm.plan, intakes, group.drawn)
+        if still:
+            system, sound = arm.system, arm.system.solvable[span]
+        else:
+            covariates, effects, bodies = group.stretches()
+            count = len(group.people.number)
+            system = system_of(arm.compiled, covariates, arm.infused, count=count * bodies, effects=effects)
+            sound = np.all(system.solvable.reshape(count, bodies), axis=1)
+        status[span] = group.status(sound)
+        arrivals = Arrivals(
+            intakes.time, intakes.delay, np.ascontiguousarray(intakes.amount),
+            intakes.duration, intakes.target, inflow,
+        )  # fmt: skip
+        able, solved = status[span] == Status.OK, np.empty(len(sound), dtype=np.bool_)
+        room = blank_room(len(size), len(intakes.time), len(cuts.time), windows.thresholds)
+        first = (span.start, span.start if still else 0)
+        expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size)
+        status[span][able & ~solved] = Status.NOT_FINITE
+
+    in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
+    return status
+
+
+def group_of(arm: Arm, span: slice) -> Group:
+    """Some subjects of an arm, and what they take."""
+    people = arm.people[span]
+    taking, drawn = arm.taking(span)
+    intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
+    return Group(arm, span, people, drawn, intakes)
+
+
+def prescribed(arm: Arm) -> Schedule:
+    """The doses of an arm, taken as prescribed."""
+    plan = arm.plan
+    return planned(
+        plan.compiled, plan.regimen, arm.people.sizes, arm.people.covariates,
+        count=len(arm.people.number), place=plan.place, effects=arm.drawn.effects(),
+    )  # fmt: skip
+
+
+def _asked(compiled: Compiled, windows: Windows, *, bodies: int) -> Asked:
+    return Asked(windows.output, len(windows.thresholds), FINER if swings(compiled) else FINE, bodies)
+
+
+def swings(compiled: Compiled) -> bool:
+    """Do transfers lead around in a circle of three compartments or more, so that rates may be complex?"""
+    return False
+
+
+def _cuts(windows: Windows, breaks: np.ndarray) -> Cuts:
+    """Edges, breaks of the body, and both ends of the course, in order."""
+    edges = np.asarray(windows.edges, dtype=np.float64).reshape(-1, 2)
+    end = max(windows.span[1], float(edges.max(initial=0.0)))
+    time = np.unique(np.concatenate([[0.0, end], windows.span, edges.ravel(), breaks[breaks < end]]))
+    window = np.searchsorted(edges[:, 0], time, side="right") - 1
+    window[window >= 0] = np.where(time < edges[window, 1], window, -1)[window >= 0]
+    return Cuts(
+        time,
+        window.astype(np.int64),
+        ((time >= windows.span[0]) & (time < windows.span[1])).astype(np.int64),
+        np.searchsorted(breaks, time, side="right"),
+        int(np.searchsorted(time, 0.0)),
+    )
