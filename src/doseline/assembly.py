@@ -16,19 +16,17 @@ if TYPE_CHECKING:
 class Assembly:
     """Room for all rows; what lies where is as in a store."""
 
-    first: "xr.Dataset"  # the first part, which has everything that no row differs in
+    first: "xr.Dataset"  # one subject, who has everything that no row differs in
     layout: Layout
     known: Mapping[str, np.ndarray]  # in full length
     values: Mapping[str, np.ndarray]  # by and by
 
     @classmethod
     def of(cls, first: "xr.Dataset", known: Mapping[str, np.ndarray], *, rows_each: int) -> Self:
-        """Room for as many rows as are known, with the first part in its place."""
+        """Room for as many rows as are known."""
         layout = layout_of(first, known, rows_each=rows_each, dtype="float64")
         stored = {name: layout.variables[name] for name in layout.parted}
-        whole = cls(first, layout, known, {name: np.empty(own.shape, own.dtype) for name, own in stored.items()})
-        whole.place(0, first)
-        return whole
+        return cls(first, layout, known, {name: np.empty(own.shape, own.dtype) for name, own in stored.items()})
 
     def place(self, number: int, own: "xr.Dataset") -> None:
         """Put a part where it belongs."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SHARE = 32 << 20
 """Bytes of the levels of a part: what a thread holds, and what is lost when the power fails."""
+SHARES = 4
+"""Parts for each thread, at least, where levels are put together in memory."""
 MOST_SUBJECTS = 1 << 14
 """Most subjects of a part, however few times there are: of a million there should be parts enough for all."""
 
@@ -97,15 +99,11 @@ def into_store(
     rows = subjects_each(asked, times)
     parts = parts_of(asked, rows)
     levels = Levels(asked, times)
-    first = levels(parts[0])
-    template = first.assign_attrs(attributes(asked))
-    marks = fingerprint(asked, times)
-    known = _known(asked)
+    template = _one(levels).assign_attrs(attributes(asked))
+    marks, known = fingerprint(asked, times), _known(asked)
     with Store.open_or_create(path, template, known, rows_each=rows, fingerprint=marks, dtype=dtype) as store:
         if store.resumed:
             print(store.resumed, file=sys.stderr)
-        if 0 in store.missing():
-            store.record(store.write(0, first))
         _write(Writing(store, levels), parts, spread, progress)
     result = opened(path)
     _refuse_failed(settled, np.asarray(result["status"].values), f"{path} holds the others")
@@ -120,21 +118,27 @@ def in_memory(settled: Settled, *, spread: Spread, progress: Any) -> "xr.Dataset
     SolveError : rows that could not be solved.
     """
     asked, times = settled
-    rows = subjects_each(asked, times)
+    # all threads should have something to do, also where a part could be larger
+    rows = min(subjects_each(asked, times), -(-len(asked.people) // (SHARES * spread.threads)))
     parts, work = parts_of(asked, rows), Levels(asked, times)
-    first = work(parts[0])
     try:
-        whole = Assembly.of(first, _known(asked), rows_each=rows)
+        whole = Assembly.of(_one(work), _known(asked), rows_each=rows)
     except MemoryError:
         sizes = ((len(asked.people), "subjects"), (len(times), "times"))
         raise too_large(int(np.prod(swept(asked))), len(asked.model.outputs), *sizes) from None
-    with reporting(progress, "levels", sum(map(_rows, parts)), _rows(parts[0])) as step:
-        for part, own in spread(work, parts[1:]):
+    with reporting(progress, "levels", sum(map(_rows, parts))) as step:
+        for part, own in spread(work, parts):
             whole.place(part.number, own)
             step(_rows(part))
     result = whole.dataset(attributes(asked))
     _refuse_failed(settled, np.asarray(result["status"].values), "")
     return result
+
+
+def _one(levels: Levels) -> "xr.Dataset":
+    """Levels of one subject of the first replicate, which have all that a result has."""
+    draws = levels.asked.draws
+    return levels(Part(0, None if draws.replicates is None else draws.labels[0], slice(0, 1)))
 
 
 def _known(asked: AskedRegimens) -> dict[str, np.ndarray]:
