@@ -138,11 +138,10 @@ def read_outputs(model: Model, output: str | None, observed: bool) -> list[str]:
     if output is None:
         return known
     if output not in known:
+        forgotten = output in (f"{name}_observed" for name in model.residual)
+        advice = did_you_mean(str(output), known, f"{model.name} has")
         raise InputError(
-            f"unknown output '{output}'",
-            place="output",
-            advice=did_you_mean(str(output), known, f"{model.name} has")
-            + ("; add observed=True" if output.removesuffix("_observed") in known else ""),
+            f"unknown output '{output}'", place="output", advice="add observed=True" if forgotten else advice
         )
     return [output]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from doseline.kernels import sketch
     from doseline.kernels.sketch import Scale
 
-WAITING = 1 << 16
+WAITING = 1 << 15
 """Numbers that wait for wider windows before these are made."""
 LIMIT = 2**31 - 1
 """Rows up to which counts take four bytes."""
@@ -66,11 +66,12 @@ class Sheet:
         while at < len(rows):
             at, filled, seen = sketch.count(values, rows, at, self.held, scale, waiting)
             self.seen += seen
+            filled = sketch.settle(waiting, filled, self.held, scale)
             if filled:
                 first, size = self.held.first.copy(), self.held.size.copy()
                 sketch.widen(waiting, filled, scale, first, size)
                 self._move(first, size)
-                sketch.put_waiting(waiting, filled, self.held, scale)
+                sketch.settle(waiting, filled, self.held, scale)
         self.given += len(rows)
 
     def merge(self, other: Sheet, scale: Scale) -> None:
@@ -134,13 +135,13 @@ def _blank(
     from doseline.kernels import sketch
 
     ends = np.cumsum(size)
+    span = np.empty((len(size), sketch.SPAN), np.int64)
+    span[:, sketch.LOWEST], span[:, sketch.HIGHEST], span[:, sketch.OFFSET] = sketch.NEVER, -1, ends - size - first
     return sketch.Sheet(
         counts=np.zeros(ends[-1] if len(ends) else 0, dtype),
         first=first,
         size=size,
-        offset=ends - size - first,
-        lowest=np.full(len(size), sketch.NEVER),
-        highest=np.full(len(size), -1),
+        span=span,
         tally=tally,
         extreme=extreme,
     )

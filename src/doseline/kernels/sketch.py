@@ -21,12 +21,16 @@ INFINITE = np.int64(0x7FF0000000000000)
 SPECIAL = np.int64(0x7FF)
 """The exponent of what is infinite or no number; 0 is that of zero, and of numbers that have lost digits."""
 BIAS = 1023
+ONE = np.int32(1)
 NEVER = np.int64(1) << np.int64(62)
 """Above every bucket."""
 
 MISSING, BELOW, ZERO, ABOVE = 0, 1, 2, 3
 """What has no bucket is tallied: no number, minus infinity, zero, infinity."""
 TALLIES = 4
+LOWEST, HIGHEST, OFFSET = 0, 1, 2
+"""What is looked at for each number, side by side in memory."""
+SPAN = 3
 ALIGNED = 64
 """Windows begin and end at multiples of so many buckets, so that they seldom have to grow."""
 
@@ -46,15 +50,13 @@ class Sheet(NamedTuple):
     counts: np.ndarray  # (bucket of all stores) how many numbers
     first: np.ndarray  # (store,) lowest bucket of the window, counted from the smallest number there is
     size: np.ndarray  # (store,) number of buckets in the window; 0: none yet
-    offset: np.ndarray  # (store,) where a bucket lies among the counts: offset + bucket
-    lowest: np.ndarray  # (store,) lowest bucket that is not empty
-    highest: np.ndarray  # (store,) highest bucket that is not empty; below the lowest where all are
+    span: np.ndarray  # (store, 3) lowest and highest bucket that is not empty; OFFSET + bucket is its place in `counts`
     tally: np.ndarray  # (TALLIES, time)
     extreme: np.ndarray  # (2, time) least and greatest finite number
 
 
 class Waiting(NamedTuple):
-    """Numbers that lie outside of the windows."""
+    """Numbers at or beyond the ends of what their cells hold."""
 
     value: np.ndarray  # (number,)
     time: np.ndarray  # (number,)
@@ -92,9 +94,9 @@ def put(x, time, sheet, scale):
             bucket = max(bucket, sheet.first[store])
         if bucket < sheet.first[store] or bucket >= sheet.first[store] + sheet.size[store]:
             return False
-        sheet.counts[sheet.offset[store] + bucket] += 1
-        sheet.lowest[store] = min(sheet.lowest[store], bucket)
-        sheet.highest[store] = max(sheet.highest[store], bucket)
+        sheet.counts[sheet.span[store, OFFSET] + bucket] += 1
+        sheet.span[store, LOWEST] = min(sheet.span[store, LOWEST], bucket)
+        sheet.span[store, HIGHEST] = max(sheet.span[store, HIGHEST], bucket)
     # minus zero becomes zero: which of the two comes first must not matter
     sheet.extreme[0, time] = min(sheet.extreme[0, time], x + 0.0)
     sheet.extreme[1, time] = max(sheet.extreme[1, time], x + 0.0)
@@ -105,35 +107,49 @@ def put(x, time, sheet, scale):
 def count(values, rows, start, sheet, scale, waiting):
     """Count rows of ``values`` (subject, time), from ``rows[start]`` on, until all are or no more could wait.
 
-    Returns how far it came, how many numbers wait for wider windows, and how many rows had any number.
+    Numbers inside of what has been seen in their cell change nothing else, and are counted here; others wait.
+    Returns how far it came, how many wait, and how many rows had any number.
     """
     times, filled, seen, k = values.shape[1], 0, 0, start
     while k < rows.shape[0] and filled + times <= waiting.time.shape[0]:
-        row = values[rows[k]]
-        missing = 0
+        row, before = values[rows[k]], filled
         for time in range(times):
             x = np.float64(row[time])
             digits = x.view(np.int64)
             store = np.uint64(time + times if digits < 0 else time)
             bucket = bucket_of(digits & MAGNITUDE, scale)
-            # inside of what has been seen nothing else can change; zero lies below, what is no number above
-            if (bucket > sheet.lowest[store]) & (bucket < sheet.highest[store]):
-                sheet.counts[np.uint64(sheet.offset[store] + bucket)] += 1
-            elif put(x, time, sheet, scale):
-                missing += math.isnan(x)
+            # zero lies below all spans, what is infinite or no number above
+            if (bucket > sheet.span[store, LOWEST]) & (bucket < sheet.span[store, HIGHEST]):
+                sheet.counts[np.uint64(sheet.span[store, OFFSET] + bucket)] += ONE
             else:
-                waiting.value[filled], waiting.time[filled] = x, time
+                # unsigned places are used as they are; others would be looked at for being counted from the end
+                at = np.uint64(filled)
+                waiting.value[at], waiting.time[at] = x, time
                 filled += 1
-        seen += missing < times
+        seen += filled - before < times or any_number(row)
         k += 1
     return k, filled, seen
 
 
 @kernel(counted=False)
-def put_waiting(waiting, filled, sheet, scale):
-    """Count what has waited; the windows are wide enough by now."""
+def any_number(row):
+    """Is there a number in a row?"""
+    for x in row:
+        if not math.isnan(x):
+            return True
+    return False
+
+
+@kernel(counted=False)
+def settle(waiting, filled, sheet, scale):
+    """Count what waits; returns how many have to wait on, for wider windows."""
+    left = 0
     for k in range(filled):
-        put(waiting.value[k], waiting.time[k], sheet, scale)
+        x, time = waiting.value[k], waiting.time[k]
+        if not put(x, time, sheet, scale):
+            waiting.value[left], waiting.time[left] = x, time
+            left += 1
+    return left
 
 
 @kernel(counted=False)
@@ -173,12 +189,12 @@ def pour(sheet, into):
     """Add the counts of a sheet to those of another, whose windows hold them, or begin later and are full."""
     for store in range(sheet.size.shape[0]):
         for k in range(sheet.size[store]):
-            held = sheet.counts[sheet.offset[store] + sheet.first[store] + k]
+            held = sheet.counts[sheet.span[store, OFFSET] + sheet.first[store] + k]
             if held > 0:
                 bucket = max(sheet.first[store] + k, into.first[store])
-                into.counts[into.offset[store] + bucket] += held
-                into.lowest[store] = min(into.lowest[store], bucket)
-                into.highest[store] = max(into.highest[store], bucket)
+                into.counts[into.span[store, OFFSET] + bucket] += held
+                into.span[store, LOWEST] = min(into.span[store, LOWEST], bucket)
+                into.span[store, HIGHEST] = max(into.span[store, HIGHEST], bucket)
 
 
 @kernel(counted=False)
@@ -186,9 +202,9 @@ def find_ends(sheet):
     """Find the lowest and the highest bucket of each store that are not empty."""
     for store in range(sheet.size.shape[0]):
         for bucket in range(sheet.first[store], sheet.first[store] + sheet.size[store]):
-            if sheet.counts[sheet.offset[store] + bucket] > 0:
-                sheet.lowest[store] = min(sheet.lowest[store], bucket)
-                sheet.highest[store] = bucket
+            if sheet.counts[sheet.span[store, OFFSET] + bucket] > 0:
+                sheet.span[store, LOWEST] = min(sheet.span[store, LOWEST], bucket)
+                sheet.span[store, HIGHEST] = bucket
 
 
 @kernel(counted=False)
@@ -204,14 +220,14 @@ def step(slot, time, sheet, scale):
         return sheet.tally[BELOW, time], -math.inf
     if k < sheet.size[negative]:
         bucket = sheet.first[negative] + sheet.size[negative] - 1 - k
-        return np.int64(sheet.counts[sheet.offset[negative] + bucket]), -middle_of(bucket, scale)
+        return np.int64(sheet.counts[sheet.span[negative, OFFSET] + bucket]), -middle_of(bucket, scale)
     k -= sheet.size[negative]
     if k == 0:
         return sheet.tally[ZERO, time], 0.0
     k -= 1
     if k < sheet.size[time]:
         bucket = sheet.first[time] + k
-        return np.int64(sheet.counts[sheet.offset[time] + bucket]), middle_of(bucket, scale)
+        return np.int64(sheet.counts[sheet.span[time, OFFSET] + bucket]), middle_of(bucket, scale)
     return sheet.tally[ABOVE, time], math.inf
 
 
