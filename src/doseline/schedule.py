@@ -79,9 +79,14 @@ def _last_and_next(block: Block, count: int, blocks: Sequence[Block]) -> tuple[f
     """Time of a block's last dose, and when the next one would be due if it went on. [h]"""
     cycle, entry = divmod(count - 1, len(block.pattern))
     begin, at = block.start + cycle * block.period, block.pattern[entry][0]
-    offsets = [offset for offset, _ in block.pattern]
+    offsets = [offset for offset, _ in stage_of(block, blocks).pattern]
+    later = [offset for offset in offsets if offset > at]
+    return begin + at, begin + (later[0] if later else block.period + offsets[0])
+
+
+def stage_of(block: Block, blocks: Sequence[Block]) -> Block:
+    """The block itself; of a last, unfinished period the whole ones before it, which say what would follow."""
     for whole in blocks:
-        # a last, unfinished period is a block of its own: the whole periods before it say what would follow
         joins = abs(whole.start + whole.repeats * whole.period - block.start) <= 1e-9 * block.start
         if (
             block.repeats == 1
@@ -89,9 +94,8 @@ def _last_and_next(block: Block, count: int, blocks: Sequence[Block]) -> tuple[f
             and whole.period == block.period
             and set(block.pattern) < set(whole.pattern)
         ):
-            offsets = [offset for offset, _ in whole.pattern]
-    later = [offset for offset in offsets if offset > at]
-    return begin + at, begin + (later[0] if later else block.period + offsets[0])
+            return whole
+    return block
 
 
 def followed_until(regimen: Regimen, end: float) -> float:

@@ -4,17 +4,19 @@ For models that are solved exactly, extremes, areas and crossings of thresholds 
 prescribed, doses that differ and bodies that change come down to the same walk (kernels/exposed.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from doseline.compile import Compiled
+from doseline.dosing.regimen import Regimen
 from doseline.ended import Ended
 from doseline.errors import Status
 from doseline.kernels.exposed import Asked, blank_room, expose_arrivals, expose_course
+from doseline.kernels.periodic import ENDLESS, LOST, expose_period
 from doseline.kernels.pieces import Arrivals, Cuts
-from doseline.schedule import Schedule, planned
+from doseline.schedule import Schedule, planned, stage_of
 from doseline.solve import BLOCKS_A_THREAD, course_of, dose_status, in_threads, system_of
 from doseline.solve_intakes import ROWS, Arm, Group, Log
 
@@ -79,14 +81,12 @@ def _prescribed(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, thread
     cuts, asked = _cuts(windows, np.empty(0)), _asked(arm.compiled, windows, bodies=1)
     able, solved = status == Status.OK, np.empty(len(plan.taken), dtype=np.bool_)
     size = (0,) * system.initial.shape[1]
-    width = max(1, -(-len(able) // (threads * BLOCKS_A_THREAD)))
 
-    def work(task: tuple[int, int]) -> None:
-        span = (task[1], min(task[1] + width, len(able)))
+    def work(span: tuple[int, int]) -> None:
         room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
         expose_course(span, able, system, course, cuts, asked, room, out, solved, size)
 
-    in_threads(work, [(0, begin) for begin in range(0, len(able), width)], threads)
+    in_threads(work, _spans(len(able), threads), threads)
     status[able & ~solved] = Status.NOT_FINITE
     return status
 
@@ -132,6 +132,54 @@ def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads:
     return status
 
 
+class Steady(NamedTuple):
+    """Exposure over one period at steady state; the columns are those of `Exposed`, its times begin with the period."""
+
+    inside: np.ndarray  # (subject, column)
+    once: np.ndarray  # (subject,) area over one period after its doses, in an empty body
+    period: float  # [h]
+    status: np.ndarray  # (subject,) NO_STEADY_STATE: something stays for ever
+
+
+def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
+    """What the last stage of a regimen comes to if it goes on for ever, taken as prescribed; edges and span do not count.
+
+    Effects between subjects are in. Those of counted occasions and what people make of the regimen are left out. The
+    model is solved exactly.
+    """
+    subjects = len(arm.people.number)
+    blocks = arm.plan.regimen.blocks
+    stage = stage_of(blocks[-1], blocks)
+    alone = Regimen((replace(stage, start=0.0, repeats=1, until=None),), stage.period)
+    plan = prescribed(arm, alone)
+    system = system_of(
+        arm.compiled, arm.people.covariates, plan.infused, count=subjects, effects=arm.drawn.effects()
+    )
+    course = course_of(plan, list(plan.infused), arm.compiled, begins=False)
+    cuts = _cuts(replace(windows, edges=np.empty((0, 2)), span=(0.0, stage.period)), np.empty(0))
+    asked = _asked(arm.compiled, windows, bodies=1)
+    status = np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER).astype(np.int8)
+    able, ended = status == Status.OK, np.empty(subjects, dtype=np.int64)
+    out, once = np.empty((subjects, 1, windows.columns)), np.empty(subjects)
+    size = (0,) * system.initial.shape[1]
+
+    def work(span: tuple[int, int]) -> None:
+        room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
+        expose_period(span, able, system, course, stage.period, cuts, asked, room, out, once, ended, size)
+
+    in_threads(work, _spans(subjects, threads), threads)
+    status[able & (ended == ENDLESS)] = Status.NO_STEADY_STATE
+    status[able & (ended == LOST)] = Status.NOT_FINITE
+    out[status != Status.OK], once[status != Status.OK] = np.nan, np.nan
+    return Steady(out[:, 0], once, stage.period, status)
+
+
+def _spans(subjects: int, threads: int) -> list[tuple[int, int]]:
+    """Blocks of subjects."""
+    width = max(1, -(-subjects // (threads * BLOCKS_A_THREAD)))
+    return [(begin, min(begin + width, subjects)) for begin in range(0, subjects, width)]
+
+
 def group_of(arm: Arm, span: slice) -> Group:
     """Some subjects of an arm, and what they take."""
     people = arm.people[span]
@@ -140,11 +188,11 @@ def group_of(arm: Arm, span: slice) -> Group:
     return Group(arm, span, people, drawn, intakes)
 
 
-def prescribed(arm: Arm) -> Schedule:
-    """The doses of an arm, taken as prescribed."""
+def prescribed(arm: Arm, regimen: Regimen | None = None) -> Schedule:
+    """The doses of an arm, taken as prescribed; or those of another regimen."""
     plan = arm.plan
     return planned(
-        plan.compiled, plan.regimen, arm.people.sizes, arm.people.covariates,
+        plan.compiled, regimen or plan.regimen, arm.people.sizes, arm.people.covariates,
         count=len(arm.people.number), place=plan.place, effects=arm.drawn.effects(),
     )  # fmt: skip
 
@@ -155,7 +203,27 @@ def _asked(compiled: Compiled, windows: Windows, *, bodies: int) -> Asked:
 
 def swings(compiled: Compiled) -> bool:
     """Do transfers lead around in a circle of three compartments or more, so that rates may be complex?"""
-    return False
+    ways = {(flow.source, flow.target) for flow in compiled.model.flows if flow.target is not None}
+    both = {way for way in ways if way[::-1] in ways}
+    names = set(compiled.states)
+    # what is left when compartments that nothing enters, or that nothing leaves, are taken away
+    joined = {frozenset(way) for way in both}
+    going = True
+    while going:
+        ends = {
+            name
+            for name in names
+            if not any(target == name for _, target in ways) or not any(source == name for source, _ in ways)
+        }
+        # a compartment that exchanges with one other and has no other way does not lie on a circle
+        for name in names - ends:
+            around = {frozenset(way) for way in ways if name in way}
+            if len(around) == 1 and around <= joined:
+                ends.add(name)
+        going = bool(ends & names)
+        names -= ends
+        ways = {way for way in ways if not ends & set(way)}
+    return bool(names)
 
 
 def _cuts(windows: Windows, breaks: np.ndarray) -> Cuts:
