@@ -26,7 +26,9 @@ class Assembly:
         """Room for as many rows as are known."""
         layout = layout_of(first, known, rows_each=rows_each, dtype="float64")
         stored = {name: layout.variables[name] for name in layout.parted}
-        return cls(first, layout, known, {name: np.empty(own.shape, own.dtype) for name, own in stored.items()})
+        return cls(
+            first, layout, known, {name: np.empty(own.shape, own.dtype) for name, own in stored.items()}
+        )
 
     def place(self, number: int, own: "xr.Dataset") -> None:
         """Put a part where it belongs."""
@@ -40,7 +42,9 @@ class Assembly:
         first, full = self.first, {**self.known, **self.values}
         cut = [name for name, value in first.variables.items() if any(dim in CUT for dim in value.dims)]
         made: dict[Any, Any] = {
-            name: (first[name].dims, full[str(name)], first[name].attrs) if name in cut else first[name].variable
+            name: (first[name].dims, full[str(name)], first[name].attrs)
+            if name in cut
+            else first[name].variable
             for name in first.variables
         }
         data = {name: made[name] for name in first.data_vars}

@@ -49,7 +49,9 @@ def refuse_other(client: Any, threads: int | None) -> None:
         )
     if client.status != "running":
         raise ClusterError(
-            f"this client is {client.status}", place="client", advice="make a new one: Client('tcp://host:8786')"
+            f"this client is {client.status}",
+            place="client",
+            advice="make a new one: Client('tcp://host:8786')",
         )
 
 
@@ -71,9 +73,15 @@ def explained(error: Exception, client: Any, batch: Sequence[Any]) -> Exception:
     many = f"{batch[0]}" + (f" and {len(batch) - 1} more" if len(batch) > 1 else "")
     if isinstance(error, KilledWorker):
         times = error.allowed_failures + 1
-        died = "the worker died that had it" if times == 1 else f"{times} workers died one after the other that had it"
+        died = (
+            "the worker died that had it"
+            if times == 1
+            else f"{times} workers died one after the other that had it"
+        )
         return ClusterError(
-            f"{many}: {died}, most likely for want of memory", place="client", advice=f"{MEMORY}; their logs say more"
+            f"{many}: {died}, most likely for want of memory",
+            place="client",
+            advice=f"{MEMORY}; their logs say more",
         )
     if isinstance(error, (CancelledError, TimeoutError, OSError)):
         return vanished(client)

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from doseline.errors import ClusterError, DoselineError
+from doseline.errors import ClusterError
 from doseline.spread import Work
 from doseline.version import __version__
 

@@ -52,8 +52,6 @@ def cut(asked: AskedRegimens, part: Part) -> AskedRegimens:
 def alone(asked: AskedRegimens, parts: Sequence[Part]) -> tuple[AskedRegimens, list[Part], slice]:
     """What some parts need, the same parts counted from there, and which of the subjects it has."""
     begin, end = min(part.span.start for part in parts), max(part.span.stop for part in parts)
-    counted = [
-        part._replace(span=slice(part.span.start - begin, part.span.stop - begin)) for part in parts
-    ]
+    counted = [part._replace(span=slice(part.span.start - begin, part.span.stop - begin)) for part in parts]
     span = slice(begin, end)
     return replace(asked, people=asked.people[span]), counted, span

@@ -17,7 +17,17 @@ import numpy as np
 
 from doseline.errors import InputError, ResultError
 from doseline.store_layout import CUT, Layout, layout_of
-from doseline.store_note import FORMAT, NOTE, OURS, holder, identity, is_free, need_packages, read_note, refuse_other
+from doseline.store_note import (
+    FORMAT,
+    NOTE,
+    OURS,
+    holder,
+    identity,
+    is_free,
+    need_packages,
+    read_note,
+    refuse_other,
+)
 from doseline.version import __version__
 
 if TYPE_CHECKING:
