@@ -70,8 +70,8 @@ def explained(error: Exception, client: Any, batch: Sequence[Any]) -> Exception:
 
     if isinstance(error, DoselineError):
         return error
-    many = f"{batch[0]}" + (f" and {len(batch) - 1} more" if len(batch) > 1 else "")
     if isinstance(error, KilledWorker):
+        many = f"{batch[0]}" + (f" and {len(batch) - 1} more" if len(batch) > 1 else "")
         times = error.allowed_failures + 1
         died = (
             "the worker died that had it"

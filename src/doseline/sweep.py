@@ -105,9 +105,8 @@ def into_store(
         if store.resumed:
             print(store.resumed, file=sys.stderr)
         _write(Writing(store, levels), parts, spread, progress)
-    result = opened(path)
-    _refuse_failed(settled, np.asarray(result["status"].values), f"{path} holds the others")
-    return result
+    _refuse_failed(settled, _status(path), f"{path} holds the others")
+    return opened(path)
 
 
 def in_memory(settled: Settled, *, spread: Spread, progress: Any) -> "xr.Dataset":
@@ -193,6 +192,13 @@ def opened(path: Path) -> "xr.Dataset":
     import doseline.accessor  # noqa: F401 (gives the Dataset its .pk)
 
     return xr.open_zarr(path)
+
+
+def _status(path: Path) -> np.ndarray:
+    """How each row ended, read here: what dask would read with may be a cluster that has just been closed."""
+    import xarray as xr
+
+    return np.asarray(xr.open_zarr(path, chunks=None)["status"].values)
 
 
 def fingerprint(asked: AskedRegimens, times: np.ndarray) -> dict[str, str]:

@@ -22,6 +22,11 @@ def local():
     return LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None)
 
 
+def client_of(cluster, **given):
+    """One that dask does not take for its own: it would still look for it when it is closed."""
+    return Client(cluster, set_as_default=False, **given)
+
+
 def simulate(**given):
     return dl.simulate("isotretinoin", COURSE, PEOPLE, times="6 h for 48 h", **given)
 
@@ -53,7 +58,7 @@ def test_client_and_an_event_table():
 def test_two_threads_of_one_worker_and_a_client_that_is_closed_midway(monkeypatch, tmp_path):
     monkeypatch.setattr(sweep, "SHARE", 1_000)
     one = simulate()
-    with local() as cluster, Client(cluster) as client:
+    with local() as cluster, client_of(cluster) as client:
         assert on_client(client).threads == 2
         assert simulate(client=client).identical(one)
         with pytest.raises(InputError, match="threads: the workers of a client have threads of their own"):
@@ -76,11 +81,11 @@ def test_two_threads_of_one_worker_and_a_client_that_is_closed_midway(monkeypatc
 
 def test_a_scheduler_that_is_closed_midway(monkeypatch, tmp_path):
     monkeypatch.setattr(sweep, "SHARE", 1_000)
-    with local() as cluster, Client(cluster.scheduler_address, timeout=5) as client:
+    with local() as cluster, client_of(cluster.scheduler_address, timeout=5) as client:
         with pytest.raises(ClusterError) as caught:
             simulate(store=tmp_path / "a.zarr", client=client, progress=lambda done, total: cluster.close())
         assert "the same call goes on with the rest" in str(caught.value)
-    with local() as cluster, Client(cluster) as client:
+    with local() as cluster, client_of(cluster) as client:
         found = simulate(store=tmp_path / "a.zarr", client=client)
     np.testing.assert_array_equal(found["plasma"].values, simulate()["plasma"].values)
 

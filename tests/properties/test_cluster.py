@@ -26,7 +26,7 @@ def client():
         # a task is given up when two workers have died of it: every death takes seconds
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
+        Client(cluster, set_as_default=False) as client,
     ):
         yield client
 
@@ -67,8 +67,8 @@ def test_levels_with_everything_drawn(client, people):
 
 def test_levels_of_a_model_that_is_solved_in_steps(client):
     people = dl.cohort(9, seed=2, WT="uniform(50, 90 kg)")
-    one = dl.simulate("one-compartment-mm-oral", "100 mg every 12 h x 4", people, times="6 h")
-    same(dl.simulate("one-compartment-mm-oral", "100 mg every 12 h x 4", people, times="6 h", client=client), one)
+    one = dl.simulate("michaelis-menten", "100 mg every 12 h x 4", people, times="6 h")
+    same(dl.simulate("michaelis-menten", "100 mg every 12 h x 4", people, times="6 h", client=client), one)
 
 
 def test_bands(client, people, small):
