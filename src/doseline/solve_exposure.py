@@ -80,7 +80,7 @@ def _prescribed(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, thread
     course = course_of(plan, list(plan.infused), arm.compiled, begins=False)
     cuts, asked = _cuts(windows, np.empty(0)), _asked(arm.compiled, windows, bodies=1)
     able, solved = status == Status.OK, np.empty(len(plan.taken), dtype=np.bool_)
-    size = (0,) * system.initial.shape[1]
+    size = np.empty(system.initial.shape[1], dtype=np.bool_)
 
     def work(span: tuple[int, int]) -> None:
         room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
@@ -103,7 +103,7 @@ def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads:
     width = min(ROWS, max(1, -(-subjects // threads)))
     inflow = np.full(len(arm.compiled.states) + len(arm.infused), -1)
     inflow[arm.infused] = len(arm.compiled.states) + np.arange(len(arm.infused))
-    size = (0,) * len(inflow)
+    size = np.empty(len(inflow), dtype=np.bool_)
 
     def work(task: tuple[int, int]) -> None:
         span = slice(task[1], min(task[1] + width, subjects))
@@ -161,7 +161,7 @@ def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
     status = np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER).astype(np.int8)
     able, ended = status == Status.OK, np.empty(subjects, dtype=np.int64)
     out, once = np.empty((subjects, 1, windows.columns)), np.empty(subjects)
-    size = (0,) * system.initial.shape[1]
+    size = np.empty(system.initial.shape[1], dtype=np.bool_)
 
     def work(span: tuple[int, int]) -> None:
         room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)

@@ -1,0 +1,131 @@
+"""Exposure of a linear model in plain Python: states by mpmath at 30 digits, extremes by a dense grid and bracketing.
+
+It shares nothing with doseline: a body is a matrix, an input a time, a place and an amount or a rate.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import mpmath as mp
+import numpy as np
+from scipy.linalg import expm
+from scipy.optimize import brentq, minimize_scalar
+
+DIGITS = 30
+POINTS = 160
+
+
+@dataclass
+class Body:
+    """A matrix [1/h], the weights of the output, and what is there at time zero."""
+
+    matrix: np.ndarray
+    weights: np.ndarray
+    initial: np.ndarray
+    boluses: list = field(default_factory=list)  # (time, state, amount)
+    infusions: list = field(default_factory=list)  # (begin, end, state, rate)
+
+
+def wide(body, rates, weights):
+    """The matrix with a state that stands for 1, which infusions flow from, and one that gathers the level."""
+    n = len(body.weights)
+    whole = np.zeros((n + 2, n + 2))
+    whole[:n, :n] = body.matrix
+    whole[:n, n] = rates
+    whole[n + 1, :n] = weights
+    return whole
+
+
+def stretches(body, stops, changes=()):
+    """Pieces (begin, end, wide matrix, weights, state as mpmath column, state at the end), with levels after inputs.
+
+    ``changes`` are (time, Body): from there on its matrix and weights hold.
+    """
+    n = len(body.weights)
+    times = {time for time, _, _ in body.boluses} | {t for inf in body.infusions for t in inf[:2]}
+    times = sorted({t for t in times if t < max(stops)} | set(stops) | {time for time, _ in changes})
+    state = mp.matrix([mp.mpf(float(a)) for a in body.initial] + [1, 0])
+    found = []
+    for begin, end in zip(times[:-1], times[1:], strict=True):
+        now = body
+        for time, other in changes:
+            if time <= begin:
+                now = other
+        for time, place, amount in body.boluses:
+            if time == begin:
+                state[place] += mp.mpf(amount)
+        rates = np.zeros(n)
+        for first, last, place, rate in body.infusions:
+            if first <= begin < last:
+                rates[place] += rate
+        whole = wide(now, rates, now.weights)
+        state[n + 1] = 0
+        after = mp.expm(mp.matrix(whole.tolist()) * (mp.mpf(end) - mp.mpf(begin))) * state
+        found.append((begin, end, whole, now.weights, state.copy(), after.copy()))
+        state = after.copy()
+    return found
+
+
+def exact_level(piece, t):
+    """The level ``t`` after the begin of a piece, at 30 digits."""
+    _, _, whole, weights, state, _ = piece
+    moved = mp.expm(mp.matrix(whole.tolist()) * mp.mpf(t)) * state
+    return float(sum(mp.mpf(w) * moved[i] for i, w in enumerate(weights)))
+
+
+def curve(piece):
+    """The level as a function of the time after the begin of a piece, and points at which it is monotone between."""
+    begin, end, whole, weights, state, _ = piece
+    start = np.array([float(s) for s in state])
+    row = np.append(weights, [0.0, 0.0])
+    length = end - begin
+
+    def level(t):
+        return float(row @ (expm(whole * t) @ start))
+
+    points = [0.0, *np.geomspace(length * 1e-7, length, POINTS), *np.linspace(0.0, length, POINTS)]
+    points = np.unique(np.minimum(points, length))
+    values = np.array([level(t) for t in points])
+    extremes = []
+    for k in range(1, len(points) - 1):
+        for sign in (1.0, -1.0):
+            if sign * values[k] >= max(sign * values[k - 1], sign * values[k + 1]) and values[k] != values[k - 1]:
+                bracket = (points[k - 1], points[k + 1])
+                tight = {"xatol": 1e-10 * (bracket[1] - bracket[0])}
+                best = minimize_scalar(lambda t, s=sign: -s * level(t), bounds=bracket, method="bounded", options=tight)
+                extremes.append(float(best.x))
+    return level, np.unique([*points, *extremes])
+
+
+def exposure(body, span, thresholds, changes=()):
+    """Cmax, Tmax, Cmin, AUC, hours above each threshold and when it is first exceeded, within ``span``."""
+    with mp.workdps(DIGITS):
+        pieces = [
+            piece
+            for piece in stretches(body, sorted({0.0, *span}), changes)
+            if piece[0] >= span[0] and piece[1] <= span[1]
+        ]
+        top, when, low = -math.inf, math.nan, math.inf
+        area, hours, first = mp.mpf(0), [0.0] * len(thresholds), [math.nan] * len(thresholds)
+        for piece in pieces:
+            begin = piece[0]
+            level, points = curve(piece)
+            values = np.array([level(t) for t in points])
+            for t in (points[values.argmax()], points[values.argmin()]):
+                exact = exact_level(piece, t)
+                if exact > top * (1 + 1e-13):
+                    top, when = exact, begin + t
+                low = min(low, exact)
+            area += piece[5][len(body.weights) + 1]
+            for c, limit in enumerate(thresholds):
+                for t0, t1, y0, y1 in zip(points[:-1], points[1:], values[:-1], values[1:], strict=True):
+                    if y0 > limit and math.isnan(first[c]):
+                        first[c] = begin + t0
+                    if (y0 > limit) != (y1 > limit):
+                        cross = brentq(lambda t, limit=limit: level(t) - limit, t0, t1, xtol=1e-14 * t1 + 1e-300)
+                        hours[c] += t1 - cross if y1 > limit else cross - t0
+                        if y1 > limit and math.isnan(first[c]):
+                            first[c] = begin + cross
+                    elif y0 > limit:
+                        hours[c] += t1 - t0
+        return np.array([top, when, low, float(area), *hours, *first])
