@@ -29,11 +29,16 @@ def run(
         Path | None, typer.Option(help="Folder for the results; results/NAME if left out.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace results that are there.")] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Simulate on the workers of a Dask cluster: tcp://host:8786 of its scheduler."),
+    ] = None,
 ) -> None:
     """Run a study: simulate, print a table of exposure, write levels, tables and pictures."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     begin = time.perf_counter()
+    from doseline.cluster import connected
     from doseline.show import results_caption, results_table
     from doseline.study import STEPS, read_study, run_study
 
@@ -48,7 +53,8 @@ def run(
             bar.update(task, description=step, completed=STEPS.index(step))
 
         try:
-            results = run_study(plan, folder, force=force, progress=show)
+            with connected(scheduler) as client:
+                results = run_study(plan, folder, force=force, progress=show, client=client)
         except KeyboardInterrupt:  # here, because typer would end without a word
             print(f"stopped; {folder} is as it was", file=sys.stderr)
             raise typer.Exit(130) from None

@@ -8,12 +8,14 @@ thousandth of the time that a task takes.
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from doseline.cluster_faults import Watch, explained, refuse_other, vanished
+from doseline.cluster_faults import Watch, explained, need_dask, refuse_other, vanished
 from doseline.cluster_task import packed, solve_parts
+from doseline.errors import InputError
 from doseline.request import thread_count
 from doseline.spread import Spread, Work, on_threads
 from doseline.version import __version__
@@ -24,6 +26,8 @@ LEAST = 8
 """And for all of them together: workers may come while others work."""
 TURNS = 8
 """Batches for each thread, where there are parts enough: the last ones should not let the others wait for long."""
+ANSWER = 10.0
+"""Seconds in which a scheduler should answer."""
 FRESH = 2.0
 """Seconds for which it is not asked again how many threads there are."""
 
@@ -47,6 +51,32 @@ def on_client(client: Any, threads: int | None = None) -> Spread:
     """
     refuse_other(client, threads)
     return OnCluster(client)
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[Any]:
+    """A client of the scheduler at an address, or none where none is given.
+
+    Raises
+    ------
+    InputError : nobody answers there.
+    """
+    if address is None:
+        yield None
+        return
+    need_dask()
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=ANSWER, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no scheduler answers at {address}",
+            place="scheduler",
+            advice="give the address that `dask scheduler` has printed, such as tcp://host:8786",
+        ) from error
+    with client:
+        yield client
 
 
 @dataclass

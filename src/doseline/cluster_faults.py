@@ -16,6 +16,18 @@ AGAIN = "start it again, and make the same call with a new client"
 MEMORY = "give workers more memory, or fewer threads each"
 
 
+def need_dask() -> None:
+    """Refuse where the package is not installed."""
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise InputError(
+            "a cluster needs dask[distributed], which is not installed",
+            place="client",
+            advice="python -m pip install 'doseline[scale]'",
+        ) from None
+
+
 def refuse_other(client: Any, threads: int | None) -> None:
     """Refuse what is no client, or not one that can be waited for.
 
@@ -23,14 +35,9 @@ def refuse_other(client: Any, threads: int | None) -> None:
     ------
     InputError : see there. ClusterError : it is closed.
     """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError(
-            "a cluster needs dask[distributed], which is not installed",
-            place="client",
-            advice="python -m pip install 'doseline[scale]'",
-        ) from None
+    need_dask()
+    from distributed import Client
+
     if not isinstance(client, Client):
         raise InputError(
             f"found {client!r:.60}",

@@ -132,11 +132,16 @@ def _of_a_study(error: ModelError, *, place: str) -> StudyError:
 
 
 def run_study(
-    study: Study, folder: Path, *, force: bool = False, progress: Progress = lambda step: None
+    study: Study,
+    folder: Path,
+    *,
+    force: bool = False,
+    progress: Progress = lambda step: None,
+    client: Any = None,
 ) -> Results:
     """Simulate a study and write its results: ``levels.nc``, ``exposure.csv``, pictures and the study itself.
 
-    The folder gets its name when everything in it is written: a run that fails leaves nothing behind.
+    With the ``client`` of a Dask cluster its workers simulate. The folder gets its name when everything in it is written: a run that fails leaves nothing behind.
 
     Raises
     ------
@@ -147,7 +152,10 @@ def run_study(
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             asked = {**dict(study.sweep), **dict(study.solving), **dict(study.varying)}
-            levels = simulate(study.model, study.regimens, study.people, adherence=study.habit, **asked)
+            levels = simulate(
+                study.model, study.regimens, study.people, adherence=study.habit,
+                progress=False, client=client, **asked,
+            )  # fmt: skip
         levels.attrs["study"] = study.text
         progress("exposure")
         windows = exposure(levels)

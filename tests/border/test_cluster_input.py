@@ -5,14 +5,17 @@ Truth: the rule that a message says what was found and what to do next; levels o
 
 import numpy as np
 import pytest
+import xarray as xr
 from dask.distributed import Client, LocalCluster
 
 import doseline as dl
 from doseline import sweep
+from doseline.cli import main
 from doseline.cluster import on_client
 from doseline.cluster_faults import Watch, explained
 from doseline.errors import ClusterError, InputError
 from doseline.parts import Part
+from doseline.sweep import in_memory
 
 COURSE, PEOPLE = "40 mg once fed", {"WT": np.linspace(50.0, 90.0, 40)}
 
@@ -133,3 +136,49 @@ def test_a_worker_without_doseline_is_told():
     )
     fault = ZeroDivisionError()
     assert explained(fault, Doubled(), []) is fault
+
+
+def test_a_study_on_the_workers_of_a_scheduler(tmp_path, monkeypatch, capsys):
+    study = """
+[study]
+title = "Three people"
+model = "isotretinoin"
+[cohort]
+WT = { values = [45, 62, 90], unit = "kg" }
+[regimens]
+low = "20 mg once daily for 1 week"
+[sweep]
+times = "6 h"
+meal = ["fed", "fasted"]
+"""
+    (tmp_path / "three.toml").write_text(study)
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    monkeypatch.setattr(sweep, "in_memory", lambda *given, **more: seen.append(1) or in_memory(*given, **more))
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        monkeypatch.setattr(
+            "sys.argv", ["doseline", "run", "three.toml", "--scheduler", cluster.scheduler_address]
+        )
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 0
+    assert seen == [1]
+    with xr.open_dataset(tmp_path / "results" / "three" / "levels.nc") as found:
+        asked = {"times": "6 h", "meal": ["fed", "fasted"]}
+        one = dl.simulate("isotretinoin", {"low": "20 mg once daily for 1 week"}, {"WT": [45, 62, 90]}, **asked)
+        np.testing.assert_array_equal(found["plasma"].values, one["plasma"].values)
+
+
+def test_a_scheduler_that_does_not_answer(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("doseline.cluster.ANSWER", 0.2)
+    monkeypatch.setattr("sys.argv", ["doseline", "run", "isotretinoin", "--scheduler", "tcp://127.0.0.1:1"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "scheduler: no scheduler answers at tcp://127.0.0.1:1\n"
+        "  give the address that `dask scheduler` has printed, such as tcp://host:8786\n"
+    )
