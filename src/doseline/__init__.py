@@ -69,7 +69,16 @@ _WHERE = {
 
 __all__ = list(_WHERE)
 
-_OF_DATASETS = ("plan", "simulate", "bands", "exposure", "exposure_table", "dose_log", "sensitivity", "replay")
+_OF_DATASETS = (
+    "plan",
+    "simulate",
+    "bands",
+    "exposure",
+    "exposure_table",
+    "dose_log",
+    "sensitivity",
+    "replay",
+)
 """Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
 
 

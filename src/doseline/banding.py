@@ -1,6 +1,7 @@
 """Quantiles of the levels of any number of people while solving: levels are counted in sketches and forgotten."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from doseline.dataset import DIMENSIONS, Axis, More, build
 from doseline.errors import InputError, did_you_mean
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, cut
+from doseline.parts import Part, Parts, alone, cut
 from doseline.population.groups import Groups
 from doseline.predictions import levels_of_outputs, observations
 from doseline.results import attributes, doses_shown, replicate_axis, swept
@@ -69,6 +70,16 @@ class Banding:
         self._free.append(sketch)
         return solved.status
 
+    def alone(self, parts: Sequence[Part]) -> "tuple[Banding, list[Part]]":
+        """The same for some parts, with sketches of its own."""
+        asked, counted, span = alone(self.asked, parts)
+        groups = replace(self.groups, code=self.groups.of(span))
+        return Banding(asked, self.times, groups, self.outputs, self.error, self.shape[0] == 1), counted
+
+    def merge(self, sketches: Sketches) -> None:
+        """Take what was counted elsewhere."""
+        self._free = [self._free.pop().merge(sketches) if self._free else sketches]
+
     def _blank(self) -> Sketches:
         """Sketches without any number."""
         return Sketches(
@@ -98,6 +109,25 @@ class Banding:
         while self._free:
             whole.merge(self._free.pop())
         return whole
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Several parts that are counted together, elsewhere: sketches are large, and should not travel for each part."""
+
+    banding: Banding
+    most: int = 1
+
+    def __call__(self, parts: Parts) -> tuple[list[np.ndarray], Sketches]:
+        """The status of each part, and what was counted of them all."""
+        own, counted = self.banding.alone(parts)
+        return [own.count(part) for part in counted], own.together()
+
+    def sent(self, tasks: Sequence[Parts]) -> "tuple[Counting, list[Parts]]":
+        """The same for some of them."""
+        banding, counted = self.banding.alone([part for parts in tasks for part in parts])
+        given = iter(counted)
+        return replace(self, banding=banding), [Parts(next(given) for _ in parts) for parts in tasks]
 
 
 def read_outputs(model: Model, output: str | None, observed: bool) -> list[str]:

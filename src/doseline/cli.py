@@ -35,6 +35,10 @@ def run(
             "--dry-run", help="Say how large it would be and how long it would take; write nothing."
         ),
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Simulate on the workers of a Dask cluster: tcp://host:8786 of its scheduler."),
+    ] = None,
 ) -> None:
     """Run a study: simulate, print a table of exposure, write levels, tables and pictures."""
     if dry_run:
@@ -42,6 +46,7 @@ def run(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     begin = time.perf_counter()
+    from doseline.cluster import connected
     from doseline.show import results_caption, results_table
     from doseline.study import STEPS, read_study, run_study
 
@@ -56,7 +61,8 @@ def run(
             bar.update(task, description=step, completed=STEPS.index(step))
 
         try:
-            results = run_study(chosen, folder, force=force, progress=show)
+            with connected(scheduler) as client:
+                results = run_study(chosen, folder, force=force, progress=show, client=client)
         except KeyboardInterrupt:  # here, because typer would end without a word
             print(f"stopped; {folder} is as it was", file=sys.stderr)
             raise typer.Exit(130) from None

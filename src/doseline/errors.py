@@ -115,6 +115,10 @@ class SolveError(DoselineError, RuntimeError):
     """Rows that could not be solved."""
 
 
+class ClusterError(DoselineError, RuntimeError):
+    """Workers of a cluster that cannot do their part, or a scheduler that is gone."""
+
+
 class ResultError(DoselineError, OSError):
     """Results cannot be written or read."""
 

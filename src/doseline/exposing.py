@@ -4,8 +4,8 @@ A part of the people gives arrays; they are put together here, and become a Data
 `analysis.exposure` has.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from doseline.arms import Arms
 from doseline.errors import InputError, did_you_mean
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
+from doseline.parts import Part, alone, cut
 from doseline.results import swept
 from doseline.schedule import sizes_of, stage_of
 from doseline.solve_exposure import expose, expose_steady
@@ -27,6 +28,10 @@ from doseline.windows import Windows
 CMAX, TMAX, CMIN, AUC, ABOVE = 0, 1, 2, 3, 4
 """Columns of what is found for a window; from the last on, hours above each threshold, and first times above each."""
 LAST = "last"
+WIDTH = 4096
+"""Subjects of a part: what is made for them stays small, and what it costs to begin with them too."""
+AT_ONCE = 64 << 20
+"""Bytes of results that another process hands over at once."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,31 @@ def expose_part(asked: AskedRegimens, until: float, wanted: Wanted) -> Found:
         own = Found(*(each[at] for each in found[:5]), *(each[at[:2]] for each in found[5:]))
         _fill(arms.arm(replicate, key), picked[key[0]], wanted, own, log.of(at[0], at[1]))
     return found
+
+
+@dataclass(frozen=True)
+class Exposing:
+    """Exposure of parts, from the beginning ``until`` a time [h]."""
+
+    asked: AskedRegimens
+    until: float
+    wanted: Wanted
+
+    @property
+    def most(self) -> int:
+        """Parts that are handed over at once."""
+        numbers = (count_intervals(self.asked, self.wanted) + 2) * self.wanted.columns
+        rows = int(np.prod(swept(self.asked)[1:])) * WIDTH
+        return max(1, min(16, AT_ONCE // (8 * numbers * rows)))
+
+    def __call__(self, part: Part) -> Found:
+        """Exposure of one part."""
+        return expose_part(cut(self.asked, part), self.until, self.wanted)
+
+    def sent(self, tasks: Sequence[Part]) -> "tuple[Exposing, list[Part]]":
+        """The same for some parts."""
+        asked, parts, _ = alone(self.asked, tasks)
+        return replace(self, asked=asked), parts
 
 
 def _fill(arm: Arm, picked: Chosen, wanted: Wanted, found: Found, log: Log) -> None:

@@ -48,7 +48,11 @@ def exposure_dataset(
             ratio = found.steady[..., AUC] / found.steady[..., -1]
         data["accumulation"] = More(ROWS, ratio, _told(ACCUMULATION, level))
         label = "period of the regimen's last stage"
-        told = {"units": "1", "long_name": "how the search for a steady state ended; 0 is well", **FLAGS["status"]}
+        told = {
+            "units": "1",
+            "long_name": "how the search for a steady state ended; 0 is well",
+            **FLAGS["status"],
+        }
         data["steady_status"] = More(ROWS, found.settled, told)
         data["steady_period"] = More(("regimen",), period, {"units": "h", "long_name": label})
     dims = ("regimen", "subject", "interval") if starts.shape[1] > 1 else ("regimen", "interval")

@@ -4,7 +4,7 @@ Whatever is drawn is keyed by the subject and the replicate, and rows are solved
 numbers that its rows have in the whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,6 +17,19 @@ class Part(NamedTuple):
     number: int
     replicate: int | None  # its label; None: there is only one
     span: slice  # of the subjects
+
+    def __str__(self) -> str:
+        """What messages call it."""
+        of = "" if self.replicate is None else f" of replicate {self.replicate}"
+        return f"part {self.number} (subjects {self.span.start + 1:,} to {self.span.stop:,}{of})"
+
+
+class Parts(tuple[Part, ...]):
+    """Several parts that are worked on as one."""
+
+    def __str__(self) -> str:
+        """What messages call them."""
+        return f"{self[0]}" + (f" to {self[-1]}" if len(self) > 1 else "")
 
 
 def parts_of(asked: AskedRegimens, subjects: int) -> list[Part]:
@@ -34,3 +47,11 @@ def cut(asked: AskedRegimens, part: Part) -> AskedRegimens:
     if part.replicate is not None:
         draws = replace(draws, first=part.replicate, replicates=1)
     return replace(asked, people=asked.people[part.span], draws=draws, on_failure="mark")
+
+
+def alone(asked: AskedRegimens, parts: Sequence[Part]) -> tuple[AskedRegimens, list[Part], slice]:
+    """What some parts need, the same parts counted from there, and which of the subjects it has."""
+    begin, end = min(part.span.start for part in parts), max(part.span.stop for part in parts)
+    counted = [part._replace(span=slice(part.span.start - begin, part.span.stop - begin)) for part in parts]
+    span = slice(begin, end)
+    return replace(asked, people=asked.people[span]), counted, span

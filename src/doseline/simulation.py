@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from doseline.asking import Asking, settle, settle_table
+from doseline.cluster import spread_of
 from doseline.dataset import DIMENSIONS
 from doseline.dosing.records import Records
 from doseline.errors import InputError
@@ -16,7 +17,6 @@ from doseline.origin import AskedRegimens, asked
 from doseline.request import thread_count
 from doseline.run import run
 from doseline.solver import ATOL, MOST_STEPS, RTOL
-from doseline.spread import on_threads
 from doseline.times import read_times
 from doseline.version import __version__
 
@@ -49,6 +49,7 @@ def simulate(
     store: str | Path | None = None,
     dtype: str = "float64",
     progress: bool | Callable[[int, int], None] | None = None,
+    client: Any = None,
 ) -> "xr.Dataset":
     """Simulate levels; whatever is given as a list or a mapping becomes a dimension of the result.
 
@@ -96,8 +97,10 @@ def simulate(
         computed again: the same call goes on after whatever stopped it. The result reads from the store.
     dtype : "float64" or "float32"    Of levels in the store.
     progress : bool or function, optional
-        Whether progress is shown while a store is written; in a terminal and in a notebook it is. A function is called
-        with the rows that are done, and with all.
+        Whether progress is shown while a store is written, or a cluster works; in a terminal and in a notebook it is.
+        A function is called with the rows that are done, and with all.
+    client : dask.distributed.Client, optional
+        Of a cluster whose workers do the work, part by part; a ``store`` must then be a folder that they all see.
 
     Returns
     -------
@@ -119,6 +122,7 @@ def simulate(
     InputError, UnitError, RegimenError, RecordsError : what was given.
     SolveError : subjects that could not be solved.
     ResultError : the store cannot be written, or holds something else.
+    ClusterError : workers that die again and again, or a scheduler that is gone.
 
     >>> levels = simulate("isotretinoin", "40 mg twice daily for 1 week", times="6 h", meal="fed")
     >>> levels["plasma"].dims, levels["plasma"].attrs["units"]
@@ -142,21 +146,16 @@ def simulate(
         "typical": typical,
     }
     if isinstance(regimens, Records):
-        if store is not None:
-            raise InputError(
-                "an event table is simulated as a whole",
-                place="store",
-                advice="leave store out, and write the result: levels.to_zarr('levels.zarr')",
-            )
         from doseline.event_levels import levels_of
 
+        _refuse_in_parts(store, client)
         tabled, grid = settle_table(model, regimens, people, times=times, asking=asking)
         return levels_of(tabled, grid, threads=thread_count(threads))
     settled = settle(model, regimens, people, times=times, asking=asking)
     if store is not None:
         from doseline.sweep import into_store
 
-        spread = on_threads(thread_count(threads))
+        spread = spread_of(client, threads)
         return into_store(Path(store), settled, dtype=dtype, spread=spread, progress=progress)
     if dtype != "float64":
         raise InputError(
@@ -164,7 +163,21 @@ def simulate(
             place="dtype",
             advice="levels in memory are float64; give store=... for float32",
         )
+    if client is not None:
+        from doseline.sweep import in_memory
+
+        return in_memory(settled, spread=spread_of(client, threads), progress=progress)
     return run(settled.asked, settled.times, threads=thread_count(threads))
+
+
+def _refuse_in_parts(store: Any, client: Any) -> None:
+    """Refuse what cuts a simulation into parts."""
+    if store is not None:
+        advice = "leave store out, and write the result: levels.to_zarr('levels.zarr')"
+        raise InputError("an event table is simulated as a whole", place="store", advice=advice)
+    if client is not None:
+        advice = "leave client out: it is solved on the threads of this process"
+        raise InputError("an event table is simulated as a whole", place="client", advice=advice)
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":

@@ -42,7 +42,11 @@ def _prescribed(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, thread
     plan = prescribed(arm)
     log.write_prescribed(arm.plan, arm.plan.regimen.total(**arm.people.sizes), plan.taken)
     system = system_of(
-        arm.compiled, arm.people.covariates, list(plan.infused), count=len(plan.taken), effects=arm.drawn.effects()
+        arm.compiled,
+        arm.people.covariates,
+        list(plan.infused),
+        count=len(plan.taken),
+        effects=arm.drawn.effects(),
     )
     status = np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER).astype(np.int8)
     course = course_of(plan, list(plan.infused), arm.compiled, begins=False)

@@ -6,9 +6,11 @@ has opened the store keeps its ledger; nobody else can open it meanwhile.
 """
 
 import json
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +18,17 @@ import numpy as np
 
 from doseline.errors import InputError, ResultError
 from doseline.store_layout import CUT, Layout, layout_of
-from doseline.store_note import FORMAT, NOTE, OURS, identity, is_free, need_packages, read_note, refuse_other
+from doseline.store_note import (
+    FORMAT,
+    NOTE,
+    OURS,
+    holder,
+    identity,
+    is_free,
+    need_packages,
+    read_note,
+    refuse_other,
+)
 from doseline.version import __version__
 
 if TYPE_CHECKING:
@@ -119,6 +131,10 @@ class Store:
         """A store that another process has opened, to write parts of it. That process must `record` them."""
         need_packages()
         return cls(Path(path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as where it is: another process joins it."""
+        return joined, (str(self.path.absolute()), holder(self.path / OURS))
 
     def _open(self, head: Any, *, new: bool) -> None:
         """Find out what is there, and put right what is damaged."""
@@ -293,6 +309,19 @@ class Store:
                 place=str(self.path),
                 advice="run it again: it begins anew",
             )
+
+
+@lru_cache(maxsize=4)
+def joined(path: str, mark: str) -> Store:
+    """A store of another process, which has left its mark there: a folder of that name on another disk has not."""
+    folder = Path(path) / OURS
+    if holder(folder) != mark:
+        raise ResultError(
+            f"the worker on {socket.gethostname()} does not find the store there",
+            place=path,
+            advice="give a folder that this process and all workers share, by the same path",
+        )
+    return Store.join(path)
 
 
 def _too_large(name: str, levels: "xr.Dataset", kind: np.dtype) -> InputError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import threading
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from zarr.storage import LocalStore
 
 NEW = ".new"
 """Ending of a file that is being written; one that is found later was left by a process that was killed."""
+_HOST = socket.gethostname()[:32]
 
 
 class Written(NamedTuple):
@@ -58,9 +60,10 @@ def write_all(file: RawIOBase, data: "memoryview | bytes") -> None:
 def put(path: Path, data: "memoryview | bytes") -> None:
     """Write a file that has its name only when it is whole.
 
-    The name it has before is different in every process and thread: two may write the same, with the same bytes.
+    The name it has before is different in every process and thread of every machine: two may write the same, with the
+    same bytes.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{NEW}")
+    draft = path.with_name(f"{path.name}.{_HOST}-{os.getpid()}-{threading.get_ident()}{NEW}")
     try:
         with draft.open("wb", buffering=0) as file:
             write_all(file, data)

@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from doseline.errors import ResultError
 from doseline.store_files import put
+from doseline.store_note import HOLDER
 
 
 class Hold:
@@ -20,7 +21,7 @@ class Hold:
     """
 
     def __init__(self, folder: Path, *, place: str) -> None:
-        self._note = folder / "holder.json"
+        self._note = folder / HOLDER
         self._lock = FileLock(folder / "lock", timeout=0, thread_local=False)
         try:
             self._lock.acquire()

@@ -12,6 +12,8 @@ from doseline.errors import InputError, ResultError
 OURS = ".doseline"
 """A folder inside: zarr reads the list of variables in the description of the store and never looks into it."""
 NOTE = f"{OURS}/store.json"
+HOLDER = "holder.json"
+"""Beside it: who has the store open."""
 FORMAT = 1
 """Rises when a store cannot go on that a version before has begun."""
 _NEEDED = {"zarr": "zarr", "filelock": "filelock", "google_crc32c": "google-crc32c"}
@@ -101,6 +103,14 @@ def _change(before: str | None, now: str | None) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
+
+
+def holder(folder: Path) -> str:
+    """Which process has a store open, and since when; nothing if that cannot be read."""
+    try:
+        return (folder / HOLDER).read_text()
+    except (OSError, ValueError):
+        return ""
 
 
 def identity(path: Path) -> tuple[int, int] | None:

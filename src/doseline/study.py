@@ -140,11 +140,16 @@ def _of_a_study(error: ModelError, *, place: str) -> StudyError:
 
 
 def run_study(
-    study: Study, folder: Path, *, force: bool = False, progress: Progress = lambda step: None
+    study: Study,
+    folder: Path,
+    *,
+    force: bool = False,
+    progress: Progress = lambda step: None,
+    client: Any = None,
 ) -> Results:
     """Simulate a study and write its results: ``levels.nc``, ``exposure.csv``, pictures and the study itself.
 
-    The folder gets its name when everything in it is written: a run that fails leaves nothing behind.
+    With the ``client`` of a Dask cluster its workers simulate. The folder gets its name when everything in it is written: a run that fails leaves nothing behind.
 
     Raises
     ------
@@ -154,7 +159,9 @@ def run_study(
         progress("simulating")
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            levels = simulate(study.model, study.regimens, study.people, **study.asked)
+            levels = simulate(
+                study.model, study.regimens, study.people, progress=False, client=client, **study.asked
+            )
         levels.attrs["study"] = study.text
         progress("exposure")
         windows = exposure(levels)

@@ -1,6 +1,6 @@
 """Exposure and bands, of levels that are there or while solving: the same verbs for both."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -12,27 +12,27 @@ from doseline.analysis.exposure import exposure as sampled
 from doseline.arm_log import Logs
 from doseline.arms import Arms
 from doseline.asking import Asking, settle
-from doseline.banding import Banding, band_dataset, read_outputs
+from doseline.banding import Banding, Counting, band_dataset, read_outputs
+from doseline.cluster import TURNS, spread_of
 from doseline.dosing.records import Records
 from doseline.errors import InputError
-from doseline.exposing import Found, blank, expose_part, read_wanted
+from doseline.exposing import WIDTH, Exposing, Found, blank, read_wanted
 from doseline.exposure_dataset import exposure_dataset
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, cut, parts_of
+from doseline.parts import Part, Parts, parts_of
 from doseline.population.groups import read_groups
 from doseline.progress import reporting
-from doseline.request import thread_count
 from doseline.results import blank_status, failed
 from doseline.sketch_scale import ERROR
-from doseline.spread import on_threads
+from doseline.spread import Spread
 from doseline.units import read_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
 
-WIDTH = 4096
-"""Subjects of a part: what is made for them stays small, and what it costs to begin with them too."""
+TOGETHER = 64
+"""Most parts that another process counts in the same sketches: some seconds of work."""
 
 
 def exposure(
@@ -47,6 +47,7 @@ def exposure(
     until: Any = None,
     threads: int | None = None,
     progress: Any = None,
+    client: Any = None,
     **asking: Unpack[Asking],
 ) -> "xr.Dataset":
     """Exposure: of levels from `simulate`, or of a model, regimens and people while solving, without any levels.
@@ -72,6 +73,7 @@ def exposure(
     until : "24 weeks" or hours, optional    End of the course; that of the longest regimen where nothing is given.
     threads : int, optional                  As in `simulate`.
     progress : bool or function, optional    Whether progress is shown; in a terminal and in a notebook it is.
+    client : dask.distributed.Client, optional    Of a cluster whose workers do the work, as in `simulate`.
     **asking                                 Meal, seed, adherence, ... as in `simulate`.
 
     Returns
@@ -100,7 +102,8 @@ def exposure(
     """
     if _is_dataset(levels_or_model):
         given = {"regimens": regimens, "people": people, "intervals": intervals, "thresholds": thresholds}
-        given |= {"steady": steady, "until": until, "threads": threads, "progress": progress, **asking}
+        given |= {"steady": steady, "until": until, "threads": threads, "progress": progress}
+        given |= {"client": client, **asking}
         _refuse_beside_levels(given)
         return sampled(levels_or_model, output=output)  # type: ignore[arg-type]
     _refuse_records(regimens)
@@ -116,16 +119,11 @@ def exposure(
         True if steady is None else steady,
     )
     found = blank(asked, wanted)
-    count = thread_count(threads)
-    width = min(WIDTH, max(1, -(-len(asked.people) // count)))
-    parts = parts_of(asked, width)
-
-    def work(part: Part) -> Found:
-        return expose_part(cut(asked, part), end, wanted)
-
+    spread = spread_of(client, threads)
+    parts = parts_of(asked, min(WIDTH, max(1, -(-len(asked.people) // spread.threads))))
     rows = len(asked.people) * len(asked.draws.labels)
     with reporting(progress, "exposure", rows) as step:
-        for part, own in on_threads(count)(work, parts):
+        for part, own in spread(Exposing(asked, end, wanted), parts):
             _place(asked, part, own, found)
             step(part.span.stop - part.span.start)
     arms = _arms(asked, np.array([0.0, end]))
@@ -148,6 +146,7 @@ def bands(
     error: float | None = None,
     threads: int | None = None,
     progress: Any = None,
+    client: Any = None,
     **asking: Unpack[Asking],
 ) -> "xr.Dataset":
     """Quantiles of every output over subjects: of levels from `simulate`, or of a model while solving.
@@ -167,7 +166,7 @@ def bands(
     by : str, list or mapping, optional
         Groups by covariates, a dimension for each, for a model: ``"SEX"``, or where numbers part, ``{"WT": [60, 80]}``.
     error : float, optional  Relative error of a quantile while solving; 0.005 where nothing is given.
-    threads, progress, **asking : as in `exposure`
+    threads, progress, client, **asking : as in `exposure`
 
     Returns
     -------
@@ -193,30 +192,44 @@ def bands(
     """
     if _is_dataset(levels_or_model):
         given = {"people": people, "times": times, "by": by, "error": error}
-        _refuse_beside_levels({**given, "threads": threads, "progress": progress, **asking})
-        parts = (5, 50, 95) if regimens is None and q is None else regimens if q is None else q
+        _refuse_beside_levels({**given, "threads": threads, "progress": progress, "client": client, **asking})
+        percents = (5, 50, 95) if regimens is None and q is None else regimens if q is None else q
         summed = "subject" if over is None else over
-        return of_levels(levels_or_model, parts, output=output, over=summed)  # type: ignore[arg-type]
+        return of_levels(levels_or_model, percents, output=output, over=summed)  # type: ignore[arg-type]
     _refuse_records(regimens)
     model: Any = levels_or_model
-    parts = read_parts((5, 50, 95) if q is None else q)
+    percents = read_parts((5, 50, 95) if q is None else q)
     settled = settle(model, regimens, people, times=times, asking=asking)
     asked = settled.asked
     groups = read_groups(by, asked.people)
     outputs = read_outputs(asked.model, output, asked.draws.observed)
     banding = Banding(asked, settled.times, groups, outputs, _error(error), _pooled(over, asked))
-    count = thread_count(threads)
-    tasks = parts_of(asked, min(banding.rows, max(1, -(-len(asked.people) // count))))
+    spread = spread_of(client, threads)
+    parts = parts_of(asked, min(banding.rows, max(1, -(-len(asked.people) // spread.threads))))
     status = blank_status(asked)
     rows = len(asked.people) * len(asked.draws.labels)
     with reporting(progress, "bands", rows) as step:
-        for part, own in on_threads(count)(banding.count, tasks):
+        for part, own in _counted(banding, parts, spread, apart=client is not None):
             row = 0 if part.replicate is None else part.replicate - asked.draws.first
             status[row : row + 1, :, :, :, part.span] = own
             step(part.span.stop - part.span.start)
     if asked.on_failure == "raise" and status.any():
         raise failed(asked, _arms(asked, settled.times), status, None)
-    return band_dataset(banding, parts)
+    return band_dataset(banding, percents)
+
+
+def _counted(
+    banding: Banding, parts: list[Part], spread: Spread, *, apart: bool
+) -> Iterator[tuple[Part, np.ndarray]]:
+    """Count all parts; gives the status of each. ``apart``: where other processes do it."""
+    if not apart:
+        yield from spread(banding.count, parts)
+        return
+    size = max(1, min(TOGETHER, len(parts) // (TURNS * spread.threads)))
+    tasks = [Parts(parts[begin : begin + size]) for begin in range(0, len(parts), size)]
+    for task, (status, sketches) in spread(Counting(banding), tasks):
+        banding.merge(sketches)
+        yield from zip(task, status, strict=True)
 
 
 def _error(given: Any) -> float:

@@ -1,8 +1,11 @@
-"""Levels of many people into a store on the disk, part by part: what is there is not computed again."""
+"""Levels of many people part by part: into a store on the disk, where what is there is not computed again, or into one
+Dataset."""
 
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +13,64 @@ import numpy as np
 
 from doseline.arms import Arms
 from doseline.asking import Settled
+from doseline.assembly import Assembly
+from doseline.errors import ClusterError
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, cut, parts_of
+from doseline.parts import Part, alone, cut, parts_of
 from doseline.progress import reporting
 from doseline.results import attributes, failed, swept
 from doseline.run import run
 from doseline.spread import Spread
 from doseline.store import Store
+from doseline.unsolved import too_large
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from doseline.store_ledger import Entry
+
 SHARE = 32 << 20
 """Bytes of the levels of a part: what a thread holds, and what is lost when the power fails."""
+SHARES = 4
+"""Parts for each thread, at least, where levels are put together in memory."""
 MOST_SUBJECTS = 1 << 14
 """Most subjects of a part, however few times there are: of a million there should be parts enough for all."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of parts."""
+
+    asked: AskedRegimens
+    times: np.ndarray
+    most: int = 1
+
+    def __call__(self, part: Part) -> "xr.Dataset":
+        """Levels of one part."""
+        return run(cut(self.asked, part), self.times, threads=1)
+
+    def sent(self, tasks: Sequence[Part]) -> "tuple[Levels, list[Part]]":
+        """The same for some parts."""
+        asked, parts, _ = alone(self.asked, tasks)
+        return replace(self, asked=asked), parts
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Levels of parts into a store, whose ledger has to be told."""
+
+    store: Store
+    levels: Levels
+    most: int = 8
+
+    def __call__(self, part: Part) -> "Entry":
+        """Solve and write one part."""
+        return self.store.write(part.number, self.levels(part))
+
+    def sent(self, tasks: Sequence[Part]) -> "tuple[Writing, list[Part]]":
+        """The same for some parts."""
+        levels, parts = self.levels.sent(tasks)
+        return replace(self, levels=levels), parts
 
 
 def subjects_each(asked: AskedRegimens, times: np.ndarray) -> int:
@@ -52,55 +98,87 @@ def into_store(
     asked, times = settled
     rows = subjects_each(asked, times)
     parts = parts_of(asked, rows)
-    first = run(cut(asked, parts[0]), times, threads=1)
-    known: dict[str, Any] = {"subject": asked.people.subject, **asked.people.covariates}
-    if asked.draws.replicates is not None:
-        known["replicate"] = np.array(asked.draws.labels)
-    template = first.assign_attrs(attributes(asked))
-    marks = fingerprint(asked, times)
+    levels = Levels(asked, times)
+    template = _one(levels).assign_attrs(attributes(asked))
+    marks, known = fingerprint(asked, times), _known(asked)
     with Store.open_or_create(path, template, known, rows_each=rows, fingerprint=marks, dtype=dtype) as store:
         if store.resumed:
             print(store.resumed, file=sys.stderr)
-        _write(store, asked, times, parts, first, spread, progress)
-    levels = opened(path)
-    if asked.on_failure == "raise":
-        status = np.asarray(levels["status"].values)
-        if status.any():
-            arms = Arms(
-                asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver
-            )
-            error = failed(asked, arms, status.reshape(*swept(asked), -1), None)
-            error.advice = f"{error.advice}\n{path} holds the others"
-            raise error
-    return levels
+        _write(Writing(store, levels), parts, spread, progress)
+    _refuse_failed(settled, _status(path), f"{path} holds the others")
+    return opened(path)
 
 
-def _write(
-    store: Store,
-    asked: AskedRegimens,
-    times: np.ndarray,
-    parts: list[Part],
-    first: "xr.Dataset",
-    spread: Spread,
-    progress: Any,
-) -> None:
+def in_memory(settled: Settled, *, spread: Spread, progress: Any) -> "xr.Dataset":
+    """The Dataset that `run` gives, put together from parts.
+
+    Raises
+    ------
+    SolveError : rows that could not be solved.
+    """
+    asked, times = settled
+    # all threads should have something to do, also where a part could be larger
+    rows = min(subjects_each(asked, times), -(-len(asked.people) // (SHARES * spread.threads)))
+    parts, work = parts_of(asked, rows), Levels(asked, times)
+    try:
+        whole = Assembly.of(_one(work), _known(asked), rows_each=rows)
+    except MemoryError:
+        sizes = ((len(asked.people), "subjects"), (len(times), "times"))
+        raise too_large(int(np.prod(swept(asked))), len(asked.model.outputs), *sizes) from None
+    with reporting(progress, "levels", sum(map(_rows, parts))) as step:
+        for part, own in spread(work, parts):
+            whole.place(part.number, own)
+            step(_rows(part))
+    result = whole.dataset(attributes(asked))
+    _refuse_failed(settled, np.asarray(result["status"].values), "")
+    return result
+
+
+def _one(levels: Levels) -> "xr.Dataset":
+    """Levels of one subject of the first replicate, which have all that a result has."""
+    draws = levels.asked.draws
+    return levels(Part(0, None if draws.replicates is None else draws.labels[0], slice(0, 1)))
+
+
+def _known(asked: AskedRegimens) -> dict[str, np.ndarray]:
+    """What is known of all rows beforehand."""
+    known: dict[str, Any] = {"subject": asked.people.subject, **asked.people.covariates}
+    if asked.draws.replicates is not None:
+        known["replicate"] = np.array(asked.draws.labels)
+    return known
+
+
+def _refuse_failed(settled: Settled, status: np.ndarray, kept: str) -> None:
+    """Say which rows could not be solved, if that is what is asked for."""
+    asked, times = settled
+    if asked.on_failure == "raise" and status.any():
+        arms = Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver)
+        error = failed(asked, arms, status.reshape(*swept(asked), -1), None)
+        error.advice += f"\n{kept}" if kept else ""
+        raise error
+
+
+def _write(work: Writing, parts: list[Part], spread: Spread, progress: Any) -> None:
     """Write the parts that are missing; whatever stops it, what is written stays."""
+    store = work.store
     missing = [parts[number] for number in store.missing()]
     total = sum(_rows(part) for part in parts)
-
-    def work(part: Part) -> Any:
-        levels = first if part.number == 0 else run(cut(asked, part), times, threads=1)
-        return store.write(part.number, levels)
-
     there = total - sum(map(_rows, missing))
+
+    def kept() -> str:
+        count = f"{len(parts) - len(store.missing()):,} of {len(parts):,} parts are there"
+        return f"{store.path}: {count}; the same call goes on with the rest"
+
     try:
         with reporting(progress, str(store.path), total, there) as step:
             for part, entry in spread(work, missing):
                 store.record(entry)
                 step(_rows(part))
+    except ClusterError as error:
+        error.advice += f"\n{kept()}"
+        raise
     except KeyboardInterrupt:
-        stopped = f"{len(parts) - len(store.missing()):,} of {len(parts):,} parts are there"
-        raise KeyboardInterrupt(f"{store.path}: {stopped}; the same call goes on with the rest") from None
+        raise KeyboardInterrupt(kept()) from None
 
 
 def _rows(part: Part) -> int:
@@ -112,6 +190,13 @@ def opened(path: Path) -> "xr.Dataset":
     import xarray as xr
 
     return xr.open_zarr(path)
+
+
+def _status(path: Path) -> np.ndarray:
+    """How each row ended, read here: what dask would read with may be a cluster that has just been closed."""
+    import xarray as xr
+
+    return np.asarray(xr.open_zarr(path, chunks=None)["status"].values)
 
 
 def fingerprint(asked: AskedRegimens, times: np.ndarray) -> dict[str, str]:

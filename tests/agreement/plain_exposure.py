@@ -89,10 +89,15 @@ def curve(piece):
     extremes = []
     for k in range(1, len(points) - 1):
         for sign in (1.0, -1.0):
-            if sign * values[k] >= max(sign * values[k - 1], sign * values[k + 1]) and values[k] != values[k - 1]:
+            if (
+                sign * values[k] >= max(sign * values[k - 1], sign * values[k + 1])
+                and values[k] != values[k - 1]
+            ):
                 bracket = (points[k - 1], points[k + 1])
                 tight = {"xatol": 1e-10 * (bracket[1] - bracket[0])}
-                best = minimize_scalar(lambda t, s=sign: -s * level(t), bounds=bracket, method="bounded", options=tight)
+                best = minimize_scalar(
+                    lambda t, s=sign: -s * level(t), bounds=bracket, method="bounded", options=tight
+                )
                 extremes.append(float(best.x))
     return level, np.unique([*points, *extremes])
 
@@ -122,7 +127,9 @@ def exposure(body, span, thresholds, changes=()):
                     if y0 > limit and math.isnan(first[c]):
                         first[c] = begin + t0
                     if (y0 > limit) != (y1 > limit):
-                        cross = brentq(lambda t, limit=limit: level(t) - limit, t0, t1, xtol=1e-14 * t1 + 1e-300)
+                        cross = brentq(
+                            lambda t, limit=limit: level(t) - limit, t0, t1, xtol=1e-14 * t1 + 1e-300
+                        )
                         hours[c] += t1 - cross if y1 > limit else cross - t0
                         if y1 > limit and math.isnan(first[c]):
                             first[c] = begin + cross

@@ -79,7 +79,9 @@ def test_intervals_can_be_chosen(found):
     assert last["interval_start"].values.tolist() == [60.0]
     some = dl.exposure(MODEL, {"long": COURSE, "short": "100 mg every 12 h for 1 day"}, intervals=[1, 6])
     assert some["interval"].values.tolist() == [1, 6]
-    assert some["Cmax"].sel(regimen="long").values.tolist() == found["Cmax"].sel(interval=[1, 6]).values.tolist()
+    assert (
+        some["Cmax"].sel(regimen="long").values.tolist() == found["Cmax"].sel(interval=[1, 6]).values.tolist()
+    )
     assert np.isfinite(some["Cmax"].sel(regimen="short").values[0]).tolist() == [True, False]
     table = dl.exposure_table(last)
     assert table["Cmax (mg/L)"].tolist() == last["Cmax"].values.ravel().tolist()
@@ -178,6 +180,8 @@ def test_levels_and_event_tables():
 
 def test_progress_is_reported():
     seen = []
-    dl.exposure(MODEL, COURSE, dl.cohort(CL=[4.0, 5.0, 6.0]), progress=lambda done, total: seen.append((done, total)))
+    dl.exposure(
+        MODEL, COURSE, dl.cohort(CL=[4.0, 5.0, 6.0]), progress=lambda done, total: seen.append((done, total))
+    )
     assert seen[-1] == (3, 3)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)

@@ -365,12 +365,26 @@ def expose_course(span, able, system, course, cuts, asked, room, out, solved, si
         solved[row] = able[row]
         if able[row]:
             if planned < 0 or not same_plan(row, planned, course):
-                pieces = plan_pieces(list_inputs(row, course, inputs), np.int64(0), inputs, cuts, w, table, tags)
+                pieces = plan_pieces(
+                    list_inputs(row, course, inputs), np.int64(0), inputs, cuts, w, table, tags
+                )
                 lengths_alike(w, table, tags, pieces, asked.bodies)
                 planned = row
             forget(table, pieces)
             solved[row] = walk_pieces(
-                pieces, row, row, system, inputs, course.amount, cuts.zero, asked, w, table, tags, out[row], size
+                pieces,
+                row,
+                row,
+                system,
+                inputs,
+                course.amount,
+                cuts.zero,
+                asked,
+                w,
+                table,
+                tags,
+                out[row],
+                size,
             )
 
 
@@ -384,7 +398,9 @@ def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solve
     for row in range(able.shape[0]):
         solved[row] = able[row]
         if able[row]:
-            pieces = plan_pieces(list_arrivals(row, arrivals, inputs), np.int64(0), inputs, cuts, w, table, tags)
+            pieces = plan_pieces(
+                list_arrivals(row, arrivals, inputs), np.int64(0), inputs, cuts, w, table, tags
+            )
             lengths_alike(w, table, tags, pieces, asked.bodies)
             line = first[1] + row * asked.bodies
             solved[row] = walk_pieces(

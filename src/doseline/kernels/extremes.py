@@ -172,7 +172,12 @@ def turns(w, rung, size):
                 if opposite(value, slope):
                     for half in range(2):
                         s = solve_within(
-                            w, TURN, 0.0, half * bottom, half * 1.0 + (1 - half) * bottom, (slope < 0.0) == (half == 0)
+                            w,
+                            TURN,
+                            0.0,
+                            half * bottom,
+                            half * 1.0 + (1 - half) * bottom,
+                            (slope < 0.0) == (half == 0),
                         )
                         roots = note(w, roots, begun + s * step, level_in(w, s))
     return roots
