@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from doseline.arm_log import Logs
-from doseline.arms import Arms
 from doseline.errors import InputError, did_you_mean
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.parts import Part, alone, cut
-from doseline.results import swept
+from doseline.results import arms_of, swept
 from doseline.schedule import sizes_of, stage_of
 from doseline.solve_exposure import expose, expose_steady
 from doseline.solve_intakes import Arm, Log
@@ -182,7 +181,7 @@ def blank(asked: AskedRegimens, wanted: Wanted) -> Found:
 def expose_part(asked: AskedRegimens, until: float, wanted: Wanted) -> Found:
     """Exposure of the people of one part, on one thread, from the beginning ``until`` a time [h]."""
     times = np.array([0.0, until])
-    arms = Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver)
+    arms = arms_of(asked, times)
     found = blank(asked, wanted)
     log = Logs(arms, found.total, found.doses, None, None, None, {})
     picked = {name: chosen(asked, name, wanted, until) for name in asked.regimens}

@@ -1,23 +1,20 @@
 """Exposure metrics of one regimen with one formulation and meal, for many subjects at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from doseline.analysis.exposure import exposure
 from doseline.errors import InputError, did_you_mean
-from doseline.metrics import METRICS
+from doseline.exposing import LAST, Wanted
+from doseline.exposure_dataset import exposures
+from doseline.metrics import EXACT, WINDOWS
 from doseline.origin import AskedRegimens
-from doseline.parts import cut, parts_of
-from doseline.run import run
+from doseline.spread import on_threads
 
-KNOWN = (*METRICS, *(f"course_{name}" for name in METRICS))
-"""Metrics: of the last complete dosing interval, and of the course."""
-PER_HOUR = 20
-MOST_TIMES = 40_000
-BYTES_AT_ONCE = 2e8
-"""Levels that are kept at one time."""
+KNOWN = (*(f"{window}{name}" for window in WINDOWS for name in EXACT), "accumulation")
+"""Metrics: of the last dosing interval, of the course, at steady state; and the accumulation ratio."""
 
 
 class Measured(NamedTuple):
@@ -44,30 +41,17 @@ def read_metrics(metric: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def metrics_of(asked: AskedRegimens, metrics: Sequence[str], *, output: str, threads: int) -> Measured:
-    """Metrics of every subject under the one arm that is asked for, from levels on a fine grid.
+    """Metrics of every subject under the one arm that is asked for, found while solving.
 
     Subjects that could not be solved have NaN and their status.
     """
-    times = _grid(asked)
-    most = max(1, int(BYTES_AT_ONCE / (8 * len(times) * len(asked.model.outputs))))
-    values, status = [], []
-    units: tuple[str, ...] = ()
-    for part in parts_of(asked, most):
-        levels = run(cut(asked, part), times, threads=threads)
-        table = exposure(levels, output=output)
-        complete = table["AUC"].notnull()
-        last = (complete * table["interval"]).max("interval").clip(min=1)
-        ending = table[list(METRICS)].isel(interval=last - 1)
-        found = [table[name] if name in table and name not in METRICS else ending[name] for name in metrics]
-        values.append(np.stack([each.values.ravel() for each in found]))
-        status.append(levels["status"].values.ravel())
-        units = tuple(str(table[name].attrs["units"]) for name in metrics)
-    return Measured(np.concatenate(values, axis=1), np.concatenate(status), units)
-
-
-def _grid(asked: AskedRegimens) -> np.ndarray:
-    """Times that hold every dose and the end of the course. [h]"""
-    end = max(asked.ends.values())
-    count = int(min(np.ceil(end * PER_HOUR), MOST_TIMES))
-    doses = [course.doses()[0] for course in asked.regimens.values()]
-    return np.unique(np.concatenate([np.arange(count + 1) * (end / count), *doses, [end]]))
+    steady = any(name.startswith("steady_") or name == "accumulation" for name in metrics)
+    wanted = Wanted(output, LAST, {}, steady)
+    marked = replace(asked, on_failure="mark")
+    until = max(asked.ends.values())
+    table = exposures(marked, until, wanted, spread=on_threads(threads), progress=False)
+    return Measured(
+        np.stack([table[name].values.ravel() for name in metrics]),
+        table["status"].values.ravel(),
+        tuple(str(table[name].attrs["units"]) for name in metrics),
+    )

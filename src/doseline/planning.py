@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -10,44 +11,54 @@ import numpy as np
 
 from doseline.arms import Arms
 from doseline.asking import Asking, settle, settle_table
+from doseline.banding import Banding, bands_of, read_outputs
 from doseline.dosing.records import Records, doses_among
 from doseline.errors import InputError, did_you_mean
+from doseline.exposing import WIDTH, Wanted, read_wanted
+from doseline.exposure_dataset import bytes_of, exposures
 from doseline.footprint import of_blocks, of_subjects, peak, refusal
 from doseline.memory import available_memory
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, AskedRegimens
 from doseline.planned import Plan
+from doseline.population.groups import read_groups
 from doseline.request import thread_count
 from doseline.sampling import Measured, Run, Whole, levels_of_all, measure, sizes_of_all
 from doseline.schedule import sizes_of
+from doseline.sketch_scale import ERROR
+from doseline.spread import on_threads
+from doseline.store_layout import layout_of
+from doseline.sweep import known_of, subjects_each
 from doseline.unsolved import too_large
 
-PART = 2**28
-"""Levels that are computed at a time where a run is cut into parts. [byte]"""
-FILE = 2**24
-"""The most that one file of a store holds, before it is compressed. [byte]"""
-SKETCH = 2**12
-"""What is kept of the levels of everybody at one time. [byte]"""
 REALS = ("float64", "float32")
 
 
-def _exposure(asked: Any, times: Any, threads: int) -> Any:
-    from doseline.analysis.exposure import exposure
+def wanted_of(model: Model, intervals: Any) -> Wanted:
+    """What is planned of exposure: the first output, and these intervals."""
+    return read_wanted(model, None, "all" if intervals is None else intervals, None, True)
 
-    return exposure(levels_of_all(asked, times, threads))
+
+def banding_of(asked: AskedRegimens, times: np.ndarray) -> Banding:
+    """What is planned of bands: all outputs, nobody in groups."""
+    outputs = read_outputs(asked.model, None, asked.draws.observed)
+    return Banding(asked, times, read_groups(None, asked.people), outputs, ERROR, pooled=False)
+
+
+def _exposure(asked: Any, times: Any, threads: int, *, intervals: Any = None) -> Any:
+    wanted = wanted_of(asked.model, intervals)
+    return exposures(asked, float(times[-1]), wanted, spread=on_threads(threads), progress=False)
 
 
 def _bands(asked: Any, times: Any, threads: int) -> Any:
-    from doseline.analysis.bands import bands
-
-    return bands(levels_of_all(asked, times, threads))
+    percents = np.array([5.0, 50.0, 95.0])
+    return bands_of(
+        banding_of(asked, times), percents, spread=on_threads(threads), apart=False, progress=False
+    )
 
 
 RUNS: Mapping[str, Run] = {"levels": levels_of_all, "exposure": _exposure, "bands": _bands}
-"""What may be planned, and how a sample of it is run; sizes and times follow from what these give.
-
-Exposure and bands are made of the levels of the sample: their sizes are right, and their times an upper estimate.
-"""
+"""What may be planned, and how a sample of it is run; sizes and times follow from what these give."""
 
 
 def plan(
@@ -57,6 +68,7 @@ def plan(
     *,
     times: Any = None,
     of: str = "levels",
+    intervals: Any = None,
     store: "str | Path | None" = None,
     dtype: str = "float64",
     threads: int | None = None,
@@ -73,6 +85,7 @@ def plan(
     model, regimens, people, times : as in `simulate`
     of : "levels", "exposure" or "bands"
         What is kept: levels, or only what is made of them, part by part.
+    intervals : as in `exposure`      Of which dosing intervals exposure is kept.
     store : path, optional            Levels go to a store on disk, part by part; nothing is written there.
     dtype : "float64" or "float32"    Of the levels in a store.
     threads : int, optional           As in `simulate`.
@@ -101,11 +114,14 @@ def plan(
                 advice="leave it out",
             )
         return _of_table(*settle_table(model, regimens, people, times=times, asking=asking), count)
-    return _of_regimens(*settle(model, regimens, people, times=times, asking=asking), of, store, dtype, count)
+    settled = settle(model, regimens, people, times=times, asking=asking, gridless=of == "exposure")
+    if of == "exposure":
+        wanted_of(settled.asked.model, intervals)
+    return _of_regimens(*settled, of, intervals, store, dtype, count)
 
 
 def _of_regimens(
-    asked: AskedRegimens, grid: np.ndarray, of: str, store: Any, dtype: str, threads: int
+    asked: AskedRegimens, grid: np.ndarray, of: str, intervals: Any, store: Any, dtype: str, threads: int
 ) -> Plan:
     """The plan of regimens for people."""
     arms = Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, grid, asked.solver)
@@ -113,23 +129,28 @@ def _of_regimens(
     free, each = available_memory(), peak(replace(arms, people=asked.people[:1], draws=once), threads=threads)
     if each > free:
         raise refusal(arms, free, threads=threads)
-    whole = Whole(asked, grid, RUNS[of], threads, each, free)
+    how = partial(_exposure, intervals=intervals) if of == "exposure" else RUNS[of]
+    whole = Whole(asked, grid, how, threads, each, free)
     found = measure(whole)
     sizes = sizes_of_all(found.sample, whole.sizes)
     parts = files = None
     need = peak(arms, threads=threads)
     if of == "levels" and store is None:
         need = max(need, sum(sizes.values()) + of_subjects(arms) + of_blocks(arms, threads))
+    elif store is not None:
+        rows = subjects_each(asked, grid)
+        layout = layout_of(found.sample, known_of(asked), rows_each=rows, dtype=dtype)
+        sizes = {name: each.nbytes for name, each in layout.variables.items()}
+        parts, files = layout.parts, sum(each.files for each in layout.variables.values())
+        need = threads * peak(replace(arms, people=asked.people[:rows], draws=once), threads=1)
+    elif of == "exposure":
+        need = bytes_of(asked, wanted_of(asked.model, intervals)) + threads * of_subjects(
+            replace(arms, people=asked.people[:WIDTH], draws=once)
+        )
     else:
-        rows = min(len(asked.people), max(1, min(PART, free // 4) // each))
-        need = peak(replace(arms, people=asked.people[:rows], draws=once), threads=threads)
-        if store is not None:
-            sizes = {name: _narrowed(found, name, size, dtype) for name, size in sizes.items()}
-            parts = arms.shape[0] * -(-len(asked.people) // rows)
-            files = _files(found, sizes, parts)
-        else:
-            sketches = SKETCH * _levels(arms) // (8 * len(asked.people)) if of == "bands" else 0
-            need += sum(sizes.values()) + sketches
+        banding = banding_of(asked, grid)
+        part = replace(arms, people=asked.people[: banding.rows], draws=once)
+        need = threads * (peak(part, threads=1) + banding.bytes)
     own = sizes_of(asked.people)
     prescribed = [
         int(np.sum(np.broadcast_to(each.doses_taken(**own), len(asked.people))))
@@ -186,25 +207,11 @@ def _levels(arms: Arms) -> int:
     return 8 * math.prod(arms.shape) * len(arms.model.outputs) * len(arms.people) * len(arms.times)
 
 
-def _narrowed(found: Measured, name: str, size: int, dtype: str) -> int:
-    """Bytes of a variable in a store: levels may be narrower there."""
-    value = found.sample[name]
-    level = "time" in value.dims and value.ndim > 1 and value.dtype == np.float64
-    return size // 2 if level and dtype == "float32" else size
-
-
-def _files(found: Measured, sizes: Mapping[str, int], parts: int) -> int:
-    """How many files a store has, about: one a part and variable, more where these are large."""
-    per_part = [name for name in sizes if {"subject", "replicate"} & set(found.sample[name].dims)]
-    several = sum(max(parts, -(-sizes[name] // FILE)) for name in per_part)
-    return several + len(sizes) - len(per_part)
-
-
 def _refuse_unknown(of: Any, dtype: Any, store: Any, asking: Mapping[str, Any]) -> None:
     """Words that nothing is known for."""
     for name in asking:
         if name not in Asking.__annotations__:
-            known = ("times", "of", "store", "dtype", "threads", *Asking.__annotations__)
+            known = ("times", "of", "intervals", "store", "dtype", "threads", *Asking.__annotations__)
             raise InputError(
                 f"unknown argument '{name}'", place="plan", advice=did_you_mean(name, known, "arguments")
             )

@@ -5,13 +5,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doseline.arm_log import Logs
-from doseline.arms import Arms
 from doseline.dataset import DIMENSIONS, Axis, build
 from doseline.footprint import refusal, refuse_what_does_not_fit
 from doseline.origin import AskedRegimens
 from doseline.population.residual import typical_levels
 from doseline.predictions import levels_of_outputs, observations
-from doseline.results import attributes, covariates_shown, doses_shown, failed, prescribed, replicate_axis
+from doseline.results import (
+    arms_of,
+    attributes,
+    covariates_shown,
+    doses_shown,
+    failed,
+    prescribed,
+    replicate_axis,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 def run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Dataset":
     """Levels of all arms, as a Dataset."""
     model, people, draws = asked.model, asked.people, asked.draws
-    arms = Arms(model, people, asked.regimens, asked.axes, draws, times, asked.solver)
+    arms = arms_of(asked, times)
     refuse_what_does_not_fit(arms, threads=threads)
     try:
         log = Logs.blank(arms) if arms.random else None

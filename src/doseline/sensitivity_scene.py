@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NEEDS = {"tornado": "elasticity", "bars": "ST", "effects": "mu_star"}
 """The variable that each picture draws."""
+IN_WORDS = {"course_": "over the course", "steady_": "at steady state", "accumulation": "at steady state"}
+"""What the beginnings of metrics mean; those without one are of the last dosing interval."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def read_shown(result: "xr.Dataset", metric: str | None, picture: str) -> Shown:
             continue
         full, arms, meals = by_arm(each)
         values[str(key)] = full.values.reshape(-1, *full.shape[3:])
-    base = name.removeprefix("course_")
-    window = "over the course" if base != name else "in the last dosing interval"
+    kind = next((kind for kind in IN_WORDS if name.startswith(kind)), "")
+    base = name if name == kind else name.removeprefix(kind)
+    window = IN_WORDS.get(kind, "in the last dosing interval")
     about = [str(one.attrs["model"]), str(one.attrs["output"])]
     about += [str(one[key].values) for key in ("regimen", "meal") if key in one.coords and not one[key].dims]
     return Shown(

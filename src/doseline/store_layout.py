@@ -40,6 +40,16 @@ class Stored:
     parted: bool  # written part by part, or at once
 
     @property
+    def nbytes(self) -> int:
+        """Bytes before they are compressed."""
+        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
+
+    @property
+    def files(self) -> int:
+        """How many files hold it."""
+        return math.prod(-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True))
+
+    @property
     def fill(self) -> Any:
         """What stands where nothing was written yet: a number that no result has, where the dtype has one."""
         kind = np.dtype(self.dtype)
