@@ -5,6 +5,7 @@ doseline meet.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xarray as xr
@@ -31,7 +32,7 @@ class Pharmacokinetics:
         self._levels = levels
 
     def __repr__(self) -> str:
-        return "levels.pk: .plot(), .bands(), .exposure()"
+        return "levels.pk: .plot(), .bands(), .exposure(), .to_parquet()"
 
     def plot(
         self,
@@ -86,3 +87,9 @@ class Pharmacokinetics:
         from doseline.analysis.exposure import exposure
 
         return exposure(self._levels, output=output)
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write levels as a long Parquet table, piece by piece: see `doseline.parquet.export_parquet`."""
+        from doseline.parquet import export_parquet
+
+        return export_parquet(self._levels, path)

@@ -1,4 +1,4 @@
-"""The command line: ``doseline run``, ``doseline models``, ``doseline show``."""
+"""The command line: ``doseline run``, ``doseline export``, ``doseline models``, ``doseline show``."""
 
 import gc
 import sys
@@ -35,6 +35,13 @@ def run(
             "--dry-run", help="Say how large it would be and how long it would take; write nothing."
         ),
     ] = False,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write levels to this Zarr store, part by part; a run that was stopped goes on there."
+        ),
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Of levels in a store: float64 or float32.")] = "float64",
     scheduler: Annotated[
         str | None,
         typer.Option(help="Simulate on the workers of a Dask cluster: tcp://host:8786 of its scheduler."),
@@ -42,7 +49,7 @@ def run(
 ) -> None:
     """Run a study: simulate, print a table of exposure, write levels, tables and pictures."""
     if dry_run:
-        return _plan(study)
+        return _plan(study, store, dtype)
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     begin = time.perf_counter()
@@ -62,9 +69,10 @@ def run(
 
         try:
             with connected(scheduler) as client:
-                results = run_study(chosen, folder, force=force, progress=show, client=client)
-        except KeyboardInterrupt:  # here, because typer would end without a word
-            print(f"stopped; {folder} is as it was", file=sys.stderr)
+                kept: dict[str, Any] = {"store": store, "dtype": dtype}
+                results = run_study(chosen, folder, force=force, progress=show, client=client, **kept)
+        except KeyboardInterrupt as stopped:  # here, because typer would end without a word
+            print("; ".join(("stopped", f"{folder} is as it was", *map(str, stopped.args))), file=sys.stderr)
             raise typer.Exit(130) from None
     console.print(results_table(chosen, results))
     console.print(results_caption(chosen, results), style="italic", highlight=False, markup=False)
@@ -75,7 +83,7 @@ def run(
     console.print(f"{time.perf_counter() - begin:.1f} s", style="dim", highlight=False)
 
 
-def _plan(study: str) -> None:
+def _plan(study: str, store: Path | None, dtype: str) -> None:
     """Print what a run would be. One that does not fit is told as the run itself would tell it."""
     import warnings
 
@@ -85,7 +93,7 @@ def _plan(study: str) -> None:
     chosen = read_study(study)
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
-        made = plan_study(chosen)
+        made = plan_study(chosen, store=store, dtype=dtype)
     console = _console()
     console.print(plan_table(chosen, made), highlight=False)
     for note in notes:
@@ -93,6 +101,21 @@ def _plan(study: str) -> None:
     if made.refusal is not None:
         raise made.refusal
     console.print("Nothing was run as a whole, and nothing was written.", style="dim", highlight=False)
+
+
+@app.command()
+def export(
+    store: Annotated[
+        Path, typer.Argument(help="A store that `doseline run --store` or dl.simulate has written.")
+    ],
+    out: Annotated[Path, typer.Argument(help="A file that ends in .parquet, or a folder of such files.")],
+) -> None:
+    """Write the levels of a store as a long Parquet table, for R and others."""
+    from doseline.parquet import export_parquet
+
+    found = export_parquet(store, out)
+    files = [found] if found.is_file() else list(found.iterdir())
+    print(f"Written to {found}: {sum(each.stat().st_size for each in files) / 1e6:,.1f} MB")
 
 
 @app.command()

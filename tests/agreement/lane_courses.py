@@ -5,8 +5,8 @@ import numpy as np
 from doseline.arms import Arms
 from doseline.asking import settle
 from doseline.lane_exposure import expose_lanes
-from doseline.windows import Windows
 from doseline.solve_intakes import Log
+from doseline.windows import Windows
 
 
 def arm_of(model, regimen, people=None, *, end=None, **asking):

@@ -11,7 +11,6 @@ import pytest
 from linear_arm import arm_of, linear_model
 from plain_exposure import Body, exposure
 
-import doseline as dl
 from doseline.dosing.dose import Block, Dose
 from doseline.dosing.regimen import Regimen
 from doseline.solve_exposure import Windows, expose
