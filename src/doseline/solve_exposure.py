@@ -232,7 +232,8 @@ def _cuts(windows: Windows, breaks: np.ndarray) -> Cuts:
     end = max(windows.span[1], float(edges.max(initial=0.0)))
     time = np.unique(np.concatenate([[0.0, end], windows.span, edges.ravel(), breaks[breaks < end]]))
     window = np.searchsorted(edges[:, 0], time, side="right") - 1
-    window[window >= 0] = np.where(time < edges[window, 1], window, -1)[window >= 0]
+    # behind the end of the last window that has begun there is none
+    window[time >= np.append(edges[:, 1], -np.inf)[window]] = -1
     return Cuts(
         time,
         window.astype(np.int64),

@@ -119,8 +119,10 @@ def exposure_within(pieces, span, thresholds):
     area, hours, first = mp.mpf(0), [0.0] * len(thresholds), [math.nan] * len(thresholds)
     for piece, level, points, values in pieces:
         begin = piece[0]
+        # a double knows nothing of a level that is far below the others
+        low = min(low, *(float(sum(w * state[i] for i, w in enumerate(piece[3]))) for state in piece[4:6]))
         for at in (values.argmax(), values.argmin()):
-            if values[at] >= highest * (1 - 1e-9) or values[at] <= lowest + 1e-9 * highest:
+            if values[at] >= highest * (1 - 1e-9) or lowest * (1 + 1e-9) >= values[at] > 1e-9 * highest:
                 exact = exact_level(piece, points[at])
                 if exact > top * (1 + 1e-13):
                     top, when = exact, begin + points[at]

@@ -14,6 +14,7 @@ import numpy as np
 
 from doseline.kernels.kernel import kernel
 from doseline.kernels.ladder import PACE, RUNG, rows
+from doseline.kernels.program import SAME
 from doseline.kernels.rungs import (
     CURVE,
     DEGREE,
@@ -189,7 +190,7 @@ def search(w, length, ending, many, size):
         w[HERE, i] = w[START, i]
     before = dot(w, WEIGHT, HERE, size)
     slope, curve = dot(w, SLOPE, HERE, size), dot(w, CURVE, HERE, size)
-    top, when, least = before, 0.0, before
+    top, when, least, mark = before, 0.0, before, before
     for c in range(many):
         w[FOUND, HOURS + c] = 0.0
         w[FOUND, HOURS + many + c] = 0.0 if before > w[LIMITS, c] else math.inf
@@ -213,8 +214,10 @@ def search(w, length, ending, many, size):
         begin = 0.0
         for r in range(roots + 1):
             stop, after = w[ROOT, r], w[PEAK, r]
-            if after > top:
-                top, when = after, t + stop
+            top = max(top, after)
+            # what is higher by rounding alone is not reached later
+            if after > mark + SAME * abs(mark):
+                mark, when = after, t + stop
             least = min(least, after)
             for c in range(many):
                 above, still = before > w[LIMITS, c], after > w[LIMITS, c]
