@@ -89,7 +89,7 @@ def blank_room(n, doses, cuts, thresholds):
     return (*blank_pieces(n, doses, cuts), blank_numbers(n, thresholds))
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def take_up(w, system, line, asked, size):
     """Write the numbers of one body down."""
     n = len(size)
@@ -115,7 +115,7 @@ def face(w, fine, size):
     return sound
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def add_above(out, row, column, hours, first, many):
     """Hours above a threshold, and when it is first exceeded, join what is known."""
     out[row, column] += hours
@@ -138,7 +138,7 @@ def examine(p, w, table, tags, out, many, size):
                 add_above(out, row, ABOVE + c, w[FOUND, HOURS + c], first, many)
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def speak(p, held, w, table):
     """What was found of a piece counts for the course, and it speaks for others from now on."""
     w[KNOWN, 0], w[KNOWN, 1] = max(w[KNOWN, 0], table[p, HIGHEST]), min(w[KNOWN, 1], table[p, LOWEST])
@@ -148,7 +148,7 @@ def speak(p, held, w, table):
     return held + 1
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def is_open(p, held, w, table, many, size):
     """Could a piece change what is known of extremes, or does a threshold lie among its levels?
 
@@ -236,7 +236,7 @@ def judge(span, w, table, tags, out, many, size):
                     highest = p
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def begin_rows(out, many):
     """Nothing is known yet."""
     for row in range(out.shape[0]):
@@ -245,7 +245,7 @@ def begin_rows(out, many):
             out[row, ABOVE + c], out[row, ABOVE + many + c] = 0.0, math.inf
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def as_good_as(p, other, table, size):
     """Does a piece surely come to the level of another one of the same body, but for rounding?"""
     good = table[p, LENGTH] >= table[other, REACHED]
@@ -283,7 +283,7 @@ def finish(pieces, w, table, tags, out, many, size):
                 out[row, ABOVE + many + c] = np.nan
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def pass_piece(p, w, table, tags, out, size):
     """Move the state over a piece, and add the area under its level up."""
     n, alike = len(size), tags[p, ALIKE]
@@ -345,7 +345,7 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
     return sound
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def forget(table, pieces):
     """Nothing is known of the pieces of the next subject."""
     for p in range(pieces):

@@ -49,13 +49,13 @@ MOST_STEPS = 100
 """Newton's method, or halving where it leaves the bracket, needs no more."""
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def opposite(one, other):
     """Are two numbers on different sides of zero?"""
     return (one < 0.0 < other) or (other < 0.0 < one)
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def may_hide(slope, curve, later_slope, later_curve):
     """Can the slope have crossed zero and come back?"""
     same = (slope > 0.0 and later_slope > 0.0) or (slope < 0.0 and later_slope < 0.0)
@@ -125,7 +125,7 @@ def close_in(w, row, rung, bracket, order, level, rising, size):
     return passed, solve_within(w, order, level * scale, low / step, high / step, rising)
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def note(w, roots, time, level):
     """Write one extreme down; returns how many there are."""
     w[ROOT, roots], w[PEAK, roots] = time, level
