@@ -1,7 +1,7 @@
 """`dl.exposure` of a model: which rows, intervals and names, and how they fit what levels give.
 
-Truth: closed forms of one compartment with absorption after a lag, summed over the doses; and exposure of sampled levels,
-which comes nearer to it the finer the grid is.
+Truth: closed forms of one compartment with absorption after a lag, summed over the doses; and exposure of sampled
+levels, which comes nearer to it the finer the grid is.
 """
 
 import numpy as np

@@ -75,7 +75,7 @@ def blank_numbers(n, thresholds):
     return w
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def dot(w, row, other, size):
     """Product of two rows."""
     total = 0.0
@@ -84,7 +84,7 @@ def dot(w, row, other, size):
     return total
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def carry(w, matrix, source, target, size):
     """``target = matrix @ source``, all of them rows; target is not the source."""
     n = len(size)
@@ -150,7 +150,7 @@ def expand(w, row, size):
         w[POLY, m] = dot(w, TAYLOR + m, row, size)
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def level_in(w, s):
     """Level at the fraction ``s`` of the lowest rung's step, from its coefficients."""
     level = w[POLY, DEGREE]
