@@ -204,7 +204,7 @@ class _Window:
                 "Cmin": np.ascontiguousarray(column[..., CMIN]),
                 "Cavg": average,
                 "AUC": np.ascontiguousarray(column[..., AUC]),
-                "fluctuation": 100.0 * (column[..., CMAX] - column[..., CMIN]) / average,
+                "fluctuation": (column[..., CMAX] - column[..., CMIN]) / average,
             }
         data = {
             name: self._more(metric, self._dims, found[name], level, name) for name, metric in EXACT.items()

@@ -74,7 +74,7 @@ def exposure(
         last one to the end of the course; the same names behind ``course_`` hold for the whole simulated time.
         ``interval_start`` and ``interval_end`` are in hours. Where doses can be missed, intervals are those of the
         regimen. What belongs to the subjects, covariates and random effects among it, goes along.
-        While solving also ``fluctuation`` [%]; for each ``threshold`` ``time_above``, ``time_below`` and
+        While solving also ``fluctuation``; for each ``threshold`` ``time_above``, ``time_below`` and
         ``first_above`` [h]; all of these again behind ``steady_``, and ``accumulation``. Of levels also ``taken`` and
         ``meal_taken``, which say what became of the dose at the start of an interval.
 
