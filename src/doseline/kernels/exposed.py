@@ -24,7 +24,7 @@ import numpy as np
 from doseline.kernels.drive import same_plan
 from doseline.kernels.extremes import search
 from doseline.kernels.kernel import kernel
-from doseline.kernels.ladder import LOSS, MATRIX, SCRATCH, SPARE, STATE, TOTAL
+from doseline.kernels.ladder import LOSS, MATRIX, SCRATCH, SPARE, STATE
 from doseline.kernels.pieces import (
     AFTER,
     ALIKE,
@@ -65,8 +65,6 @@ from doseline.kernels.rungs import (
     WHEN,
     advance,
     blank_numbers,
-    carry,
-    dot,
     row_after,
     stand_with,
 )
@@ -287,29 +285,38 @@ def finish(pieces, w, table, tags, out, many, size):
 
 
 @kernel(inline="always", counted=False)
-def pass_piece(p, w, table, tags, out, size, loose):
-    """Move the state over a piece, and add the area under its level up."""
+def pass_piece(p, w, table, tags, size, loose):
+    """Move the state where a piece begins to where the next one does; returns the area under the level.
+
+    States stand in the table and nowhere else: each is computed once, and what waits for it is next to it.
+    """
     n, alike = len(size), tags[p, ALIKE]
     if tags[p, CLOSING]:
         # what flowed in has been taken back up to rounding: from here on exactly nothing does
         for i in range(n):
             if w[LOSS, i] < 0.0:
-                w[STATE, i] = 0.0
+                table[p, HELD + i] = 0.0
+    area, before, after = 0.0, 0.0, 0.0
     for i in range(n):
-        table[p, HELD + i] = w[STATE, i]
-    table[p, BEFORE] = dot(w, WEIGHT, STATE, size)
+        before += w[WEIGHT, i] * table[p, HELD + i]
     if alike >= 0:
-        area = dot(w, KEPT_AREA + alike, STATE, size)
-        carry(w, KEPT_STEP + alike, STATE, TOTAL, size)
         for i in range(n):
-            w[STATE, i] = w[TOTAL, i]
+            area += w[KEPT_AREA + alike, i] * table[p, HELD + i]
+        for i in range(n):
+            total = 0.0
+            for j in range(n):
+                total += w[KEPT_STEP + alike, i * n + j] * table[p, HELD + j]
+            table[p + 1, HELD + i] = total
+            after += w[WEIGHT, i] * total
     else:
+        for i in range(n):
+            w[STATE, i] = table[p, HELD + i]
         area = advance(w, STATE, table[p, LENGTH], loose)
-    table[p, AFTER] = dot(w, WEIGHT, STATE, size)
-    if tags[p, WINDOW] >= 0:
-        out[tags[p, WINDOW], AUC] += area
-    if tags[p, INSIDE]:
-        out[out.shape[0] - 1, AUC] += area
+        for i in range(n):
+            table[p + 1, HELD + i] = w[STATE, i]
+            after += w[WEIGHT, i] * w[STATE, i]
+    table[p, BEFORE], table[p, AFTER] = before, after
+    return area
 
 
 @kernel
@@ -322,7 +329,8 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
     begin_rows(out, many)
     w[KNOWN, 0], w[KNOWN, 1] = -math.inf, math.inf
     for i in range(n):
-        w[STATE, i] = 0.0
+        table[0, HELD + i] = 0.0
+    total = 0.0
     # one more round, so that there is one call of `judge`
     for p in range(pieces + 1):
         if sound and tags[p, BODY] != body:
@@ -336,15 +344,19 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
             if empty and tags[p, CUT] >= zero:
                 empty = False
                 for i in range(n):
-                    w[STATE, i] += system.initial[line, i]
+                    table[p, HELD + i] += system.initial[line, i]
             for k in range(tags[p, FIRST], tags[p + 1, FIRST]):
-                w[STATE, inputs.place[k]] += amount[row, inputs.kind[k]] * inputs.factor[k]
-            pass_piece(p, w, table, tags, out, size, loose)
+                table[p, HELD + inputs.place[k]] += amount[row, inputs.kind[k]] * inputs.factor[k]
+            area = pass_piece(p, w, table, tags, size, loose)
+            total += area if tags[p, INSIDE] else 0.0
+            if tags[p, WINDOW] >= 0:
+                out[tags[p, WINDOW], AUC] += area
     finish(pieces, w, table, tags, out, many, loose)
     course = out.shape[0] - 1
+    out[course, AUC] = total
     sound = sound and math.isfinite(out[course, CMAX]) and math.isfinite(out[course, AUC])
     for i in range(n):
-        sound = sound and math.isfinite(w[STATE, i])
+        sound = sound and math.isfinite(table[pieces, HELD + i])
     return sound
 
 
