@@ -69,7 +69,10 @@ class Banding:
         arms = arms_of(asked, self.times)
         solved = arms.solve(None, threads=1)
         values = self._values(arms, solved.levels)
-        sketch = self._free.pop() if self._free else self._blank()
+        try:
+            sketch = self._free.pop()
+        except IndexError:  # all of them are in use
+            sketch = self._blank()
         several = part.replicate is not None and self.shape[0] > 1
         first = (part.replicate - self.asked.draws.first) * len(values) if several else 0  # type: ignore[operator]
         group = self.groups.of(part.span)

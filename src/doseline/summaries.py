@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
-
 from doseline.analysis.bands import bands as of_levels
 from doseline.analysis.bands import read_parts
 from doseline.analysis.exposure import exposure as sampled
@@ -20,7 +18,6 @@ from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.population.groups import read_groups
 from doseline.sketch_scale import ERROR
-from doseline.units import read_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -99,9 +96,8 @@ def exposure(
         return sampled(levels_or_model, output=output)  # type: ignore[arg-type]
     _refuse_records(regimens)
     model: Any = levels_or_model
-    settled = settle(model, regimens, people, times=None, asking=asking, gridless=True)
-    asked = settled.asked
-    end = _until(until, float(settled.times[-1]))
+    settled = settle(model, regimens, people, times=None, asking=asking, gridless=True, until=until)
+    asked, end = settled.asked, float(settled.times[-1])
     wanted = read_wanted(
         asked.model,
         output,
@@ -217,18 +213,6 @@ def _pooled(over: Any, asked: AskedRegimens) -> bool:
 def _is_dataset(given: Any) -> bool:
     """Whether these are levels, and not a model; `analysis` says what is wrong with other things of xarray."""
     return hasattr(given, "data_vars") or hasattr(given, "coords")
-
-
-def _until(given: Any, end: float) -> float:
-    """End of the course that is followed. [h]"""
-    if given is None:
-        return end
-    found = read_quantity(given, "h", place="until", require_unit=isinstance(given, str))
-    if np.ndim(found) or not found > 0.0:
-        raise InputError(
-            f"found {given!r:.60}", place="until", advice="expected one time above 0 h, such as '24 weeks'"
-        )
-    return float(found)
 
 
 def _refuse_beside_levels(given: dict[str, Any]) -> None:

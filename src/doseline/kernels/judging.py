@@ -223,7 +223,9 @@ def finish(walked, row, inputs, amount, w, table, tags, out, many, size):
             elif not enough and alike and as_good_as(p, best, table, size):
                 out[course, TMAX] = table[p, BEGIN] + table[best, REACHED]
             elif alike and k + 1 < walked and int(table[k + 1, ORDER]) > p + 1:
-                early = within_train(p, int(table[k + 1, ORDER]), best, row, inputs, amount, w, table, tags, size)
+                early = within_train(
+                    p, int(table[k + 1, ORDER]), best, row, inputs, amount, w, table, tags, size
+                )
                 if early > 0:
                     out[course, TMAX] = table[early, BEGIN] + table[best, REACHED]
     for line in range(out.shape[0]):

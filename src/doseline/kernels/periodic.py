@@ -119,7 +119,9 @@ def expose_period(span, able, system, course, period, cuts, asked, room, out, on
                 for p in range(pieces):
                     tags[p, ALIKE] = -1
                     for k in range(tags[p, FIRST], tags[p + 1, FIRST]):
-                        table[p, HELD + inputs.place[k]] += course.amount[row, inputs.kind[k]] * inputs.factor[k]
+                        table[p, HELD + inputs.place[k]] += (
+                            course.amount[row, inputs.kind[k]] * inputs.factor[k]
+                        )
                     area = pass_piece(p, w, table, tags, size, loose)
                     table[p, ORDER] = float(p)
                     out[row, 0, AUC] += area if tags[p, INSIDE] else 0.0
