@@ -141,7 +141,8 @@ def run_study(
 ) -> Results:
     """Simulate a study and write its results: ``levels.nc``, ``exposure.csv``, pictures and the study itself.
 
-    With the ``client`` of a Dask cluster its workers simulate. The folder gets its name when everything in it is written: a run that fails leaves nothing behind.
+    With the ``client`` of a Dask cluster its workers simulate. The folder gets its name when everything in it is
+    written: a run that fails leaves nothing behind.
 
     Raises
     ------

@@ -69,7 +69,9 @@ def test_two_threads_of_one_worker_and_a_client_that_is_closed_midway(monkeypatc
         with pytest.raises(ClusterError) as caught:
             simulate(store=tmp_path / "a.zarr", client=client, progress=lambda done, total: client.close())
         said = str(caught.value).splitlines()
-        assert said[0] == "client: the client was closed, or its scheduler has ended, while parts were under way"
+        assert (
+            said[0] == "client: the client was closed, or its scheduler has ended, while parts were under way"
+        )
         assert said[1] == "  start it again, and make the same call with a new client"
         assert said[2].endswith("parts are there; the same call goes on with the rest")
         with pytest.raises(ClusterError) as caught:
@@ -111,7 +113,7 @@ def test_why_nothing_comes_is_told(monkeypatch, capsys):
     watch = Watch(Doubled())
     for _ in range(3):
         watch.look()
-    assert capsys.readouterr().err == "the cluster has no workers yet: waiting for the first\n"
+    assert capsys.readouterr().err == "the cluster has no workers: waiting for one\n"
 
 
 def test_workers_without_memory_are_given_up(monkeypatch):
@@ -154,7 +156,9 @@ meal = ["fed", "fasted"]
     (tmp_path / "three.toml").write_text(study)
     monkeypatch.chdir(tmp_path)
     seen = []
-    monkeypatch.setattr(sweep, "in_memory", lambda *given, **more: seen.append(1) or in_memory(*given, **more))
+    monkeypatch.setattr(
+        sweep, "in_memory", lambda *given, **more: seen.append(1) or in_memory(*given, **more)
+    )
     with LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
     ) as cluster:
@@ -167,7 +171,9 @@ meal = ["fed", "fasted"]
     assert seen == [1]
     with xr.open_dataset(tmp_path / "results" / "three" / "levels.nc") as found:
         asked = {"times": "6 h", "meal": ["fed", "fasted"]}
-        one = dl.simulate("isotretinoin", {"low": "20 mg once daily for 1 week"}, {"WT": [45, 62, 90]}, **asked)
+        one = dl.simulate(
+            "isotretinoin", {"low": "20 mg once daily for 1 week"}, {"WT": [45, 62, 90]}, **asked
+        )
         np.testing.assert_array_equal(found["plasma"].values, one["plasma"].values)
 
 

@@ -86,7 +86,13 @@ def test_bands_of_replicates(client, people, small, over):
 
 
 def test_exposure(client, people, small):
-    asked = {"thresholds": [100, 300], "seed": 3, "adherence": 0.8, "meal": ["fed", "fasted"], "steady": False}
+    asked = {
+        "thresholds": [100, 300],
+        "seed": 3,
+        "adherence": 0.8,
+        "meal": ["fed", "fasted"],
+        "steady": False,
+    }
     one = dl.exposure("isotretinoin", COURSE, people, **asked)
     same(dl.exposure("isotretinoin", COURSE, people, **asked, client=client), one)
 
@@ -171,8 +177,30 @@ def test_ctrl_c_cancels_what_was_handed_out(client, people, small, tmp_path):
     def stop(done, total):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt, match=r"a\.zarr: \d+ of \d+ parts are there; the same call goes on"):
+    with pytest.raises(
+        KeyboardInterrupt, match=r"a\.zarr: \d+ of \d+ parts are there; the same call goes on"
+    ):
         dl.simulate(
-            "isotretinoin", COURSE, people, times="6 h", store=tmp_path / "a.zarr", client=client, progress=stop
+            "isotretinoin",
+            COURSE,
+            people,
+            times="6 h",
+            store=tmp_path / "a.zarr",
+            client=client,
+            progress=stop,
         )
     assert not [state for state in client.futures.values() if state.status == "pending"]
+
+
+@pytest.mark.slow
+def test_workers_with_too_little_memory_are_told(people):
+    """Truth: the least worker takes some 270 MiB before it has any part; one of 21,000 times takes 100 more."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, memory_limit="350MB", dashboard_address=None
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        pytest.raises(ClusterError, match="the worker died that had it, most likely for want of memory"),
+    ):
+        dl.bands("isotretinoin", "40 mg twice daily for 20 weeks", people, times="0.02 h", client=client)
