@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from doseline.model.read import library as library
     from doseline.model.read import load_model as load_model
     from doseline.model.spec import Model as Model
+    from doseline.planning import plan as plan
     from doseline.population.cohort import Cohort as Cohort
     from doseline.population.cohort import cohort as cohort
+    from doseline.sensitivities import sensitivity as sensitivity
     from doseline.simulation import replay as replay
     from doseline.simulation import simulate as simulate
     from doseline.summaries import bands as bands
@@ -45,11 +47,13 @@ _WHERE = {
     "adherence": "dosing.adherence",
     "read_records": "dosing.record_reading",
     "cohort": "population.cohort",
+    "plan": "planning",
     "simulate": "simulation",
     "bands": "summaries",
     "exposure": "summaries",
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",
+    "sensitivity": "sensitivities",
     "replay": "simulation",
     "Model": "model.spec",
     "Diagram": "drawing.picture",
@@ -65,7 +69,16 @@ _WHERE = {
 
 __all__ = list(_WHERE)
 
-_OF_DATASETS = ("simulate", "bands", "exposure", "exposure_table", "dose_log", "replay")
+_OF_DATASETS = (
+    "plan",
+    "simulate",
+    "bands",
+    "exposure",
+    "exposure_table",
+    "dose_log",
+    "sensitivity",
+    "replay",
+)
 """Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
 
 

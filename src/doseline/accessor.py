@@ -5,9 +5,12 @@ doseline meet.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xarray as xr
+
+from doseline.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +32,7 @@ class Pharmacokinetics:
         self._levels = levels
 
     def __repr__(self) -> str:
-        return "levels.pk: .plot(), .bands(), .exposure()"
+        return "levels.pk: .plot(), .bands(), .exposure(), .to_parquet()"
 
     def plot(
         self,
@@ -42,12 +45,30 @@ class Pharmacokinetics:
         doses: bool = True,
         ax: "Axes | None" = None,
     ) -> "Axes":
-        """The median over time within a band, of every regimen and meal: see `doseline.band_plot.population`."""
+        """The median over time within a band, of every regimen and meal: see `doseline.band_plot.population`.
+
+        Of a Dataset from `doseline.sensitivity` the picture of its method, see `doseline.sensitivity_plot`;
+        ``output`` is then the metric, and but for ``ax`` nothing else applies.
+        """
+        if "sensitivity" in self._levels.attrs:
+            more = (band, window, log, days, doses) != ((5, 95), None, False, None, True)
+            return self._sensitivity(output, ax, more)
         from doseline.band_plot import population
 
         return population(
             self._levels, output=output, band=band, window=window, log=log, days=days, doses=doses, ax=ax
         )
+
+    def _sensitivity(self, metric: str | None, ax: "Axes | None", more: bool) -> "Axes":
+        from doseline.sensitivity_plot import picture
+
+        if more:
+            raise InputError(
+                "band, window, log, days and doses are for levels over time",
+                place="plot",
+                advice="a picture of a sensitivity takes the metric and ax",
+            )
+        return picture(self._levels, metric=metric, ax=ax)
 
     def bands(
         self,
@@ -66,3 +87,9 @@ class Pharmacokinetics:
         from doseline.analysis.exposure import exposure
 
         return exposure(self._levels, output=output)
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write levels as a long Parquet table, piece by piece: see `doseline.parquet.export_parquet`."""
+        from doseline.parquet import export_parquet
+
+        return export_parquet(self._levels, path)

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 
 from doseline.dataset import Axis
+from doseline.dosing.records import Records
 from doseline.errors import InputError, did_you_mean
 from doseline.model.read import load_model
 from doseline.model.spec import Model
-from doseline.origin import AskedRegimens
-from doseline.population.draws import read_draws
+from doseline.origin import AskedRecords, AskedRegimens
+from doseline.population.draws import read_draws, record_draws
 from doseline.request import (
     advise_ranges,
     choices,
@@ -146,6 +147,28 @@ def settle(
     )
     asked = AskedRegimens(chosen, axes, given["on_failure"], solver, draws, named, everyone, ends)
     return Settled(asked, grid)
+
+
+def settle_table(
+    model: "Model | str | Path", records: Records, people: Any, *, times: Any, asking: Asking
+) -> tuple[AskedRecords, np.ndarray | None]:
+    """The same for an event table: what is asked for, and its grid; None: levels at its observations."""
+    from doseline.event_levels import grid_of
+
+    given: dict[str, Any] = {**DEFAULTS, **asking}
+    chosen = load_model(model)
+    read_failure(given["on_failure"])
+    solver = solver_asked(chosen, given)
+    if people is not None:
+        raise InputError(
+            "an event table has its own subjects",
+            place="people",
+            advice="leave people out; covariates are columns of the table",
+        )
+    axes = choices(chosen, formulation=given["formulation"], meal=given["meal"])
+    grid = grid_of(records, times)
+    draws = record_draws(chosen, draws_asked(given), given["adherence"])
+    return AskedRecords(chosen, axes, given["on_failure"], solver, draws, records, grid is not None), grid
 
 
 def _refuse_unknown(asking: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Quantiles of the levels of any number of people while solving: levels are counted in sketches and forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,19 @@ from doseline.dataset import DIMENSIONS, Axis, More, build
 from doseline.errors import InputError, did_you_mean
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, Parts, alone, cut
+from doseline.parts import Part, Parts, alone, cut, parts_of
 from doseline.population.groups import Groups
 from doseline.predictions import levels_of_outputs, observations
-from doseline.results import attributes, doses_shown, replicate_axis, swept
-from doseline.sketches import Sketches
+from doseline.progress import reporting
+from doseline.results import arms_of, attributes, blank_status, doses_shown, failed, replicate_axis, swept
+from doseline.sketches import Sketches, bytes_for
+from doseline.spread import TURNS, Spread
 
 if TYPE_CHECKING:
     import xarray as xr
 
+TOGETHER = 64
+"""Most parts that another process counts in the same sketches: some seconds of work."""
 SHARE = 16 << 20
 """Bytes of the levels of a part: few enough to stay near the processor, many enough to be worth a turn."""
 METHOD = (
@@ -53,12 +57,16 @@ class Banding:
         arms = int(np.prod(swept(self.asked)[1:], dtype=np.int64))
         return max(1, SHARE // (8 * arms * len(self.asked.model.outputs) * len(self.times)))
 
+    @property
+    def bytes(self) -> int:
+        """Memory of the sketches of one thread, where levels span six decades."""
+        cells = int(np.prod(self.shape, dtype=np.int64)) * len(self.outputs) * len(self.times)
+        return bytes_for(cells, decades=6, error=self.error)
+
     def count(self, part: Part) -> np.ndarray:
         """Count the levels of a part; gives its status (replicate, regimen, formulation, meal, subject)."""
         asked = cut(self.asked, part)
-        arms = Arms(
-            asked.model, asked.people, asked.regimens, asked.axes, asked.draws, self.times, asked.solver
-        )
+        arms = arms_of(asked, self.times)
         solved = arms.solve(None, threads=1)
         values = self._values(arms, solved.levels)
         sketch = self._free.pop() if self._free else self._blank()
@@ -149,7 +157,7 @@ def read_outputs(model: Model, output: str | None, observed: bool) -> list[str]:
 def band_dataset(banding: Banding, parts: np.ndarray) -> "xr.Dataset":
     """Quantiles [%] as a Dataset."""
     asked, times, groups, sketch = banding.asked, banding.times, banding.groups, banding.together()
-    arms = Arms(asked.model, asked.people[:1], asked.regimens, asked.axes, asked.draws, times, asked.solver)
+    arms = arms_of(replace(asked, people=asked.people[:1]), times)
     known = levels_of_outputs(arms, np.empty((*swept(asked), len(asked.model.outputs), 0, 0)))
     dims = (*DIMENSIONS[:4], *groups.names)
     found = sketch.quantiles(parts / 100).reshape(
@@ -174,3 +182,39 @@ def band_dataset(banding: Banding, parts: np.ndarray) -> "xr.Dataset":
         **{name: list(each) for name, each in zip(groups.names, groups.labels, strict=True)},
     }
     return result.assign_coords(coords)
+
+
+def bands_of(
+    banding: Banding, percents: np.ndarray, *, spread: Spread, apart: bool, progress: Any
+) -> "xr.Dataset":
+    """Quantiles [%] of everybody: parts as they come, and the Dataset. ``apart``: other processes count them.
+
+    Raises
+    ------
+    SolveError : rows that could not be solved.
+    """
+    asked = banding.asked
+    parts = parts_of(asked, min(banding.rows, max(1, -(-len(asked.people) // spread.threads))))
+    status = blank_status(asked)
+    with reporting(progress, "bands", len(asked.people) * len(asked.draws.labels)) as step:
+        for part, own in _counted(banding, parts, spread, apart=apart):
+            row = 0 if part.replicate is None else part.replicate - asked.draws.first
+            status[row : row + 1, :, :, :, part.span] = own
+            step(part.span.stop - part.span.start)
+    if asked.on_failure == "raise" and status.any():
+        raise failed(asked, arms_of(asked, banding.times), status, None)
+    return band_dataset(banding, percents)
+
+
+def _counted(
+    banding: Banding, parts: list[Part], spread: Spread, *, apart: bool
+) -> Iterator[tuple[Part, np.ndarray]]:
+    """Count all parts; gives the status of each."""
+    if not apart:
+        yield from spread(banding.count, parts)
+        return
+    size = max(1, min(TOGETHER, len(parts) // (TURNS * spread.threads)))
+    tasks = [Parts(parts[begin : begin + size]) for begin in range(0, len(parts), size)]
+    for task, (status, sketches) in spread(Counting(banding), tasks):
+        banding.merge(sketches)
+        yield from zip(task, status, strict=True)

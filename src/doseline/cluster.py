@@ -17,15 +17,13 @@ from doseline.cluster_faults import Watch, explained, need_dask, refuse_other, v
 from doseline.cluster_task import packed, solve_parts
 from doseline.errors import InputError
 from doseline.request import thread_count
-from doseline.spread import Spread, Work, on_threads
+from doseline.spread import TURNS, Spread, Work, on_threads
 from doseline.version import __version__
 
 AHEAD = 3
 """Batches for each thread of the workers that are handed out and not yet taken: a worker should never wait."""
 LEAST = 8
 """And for all of them together: workers may come while others work."""
-TURNS = 8
-"""Batches for each thread, where there are parts enough: the last ones should not let the others wait for long."""
 ANSWER = 10.0
 """Seconds in which a scheduler should answer."""
 FRESH = 2.0

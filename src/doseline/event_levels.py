@@ -1,5 +1,6 @@
 """Levels of an event table: each subject with doses and times of their own, or all of them on one grid."""
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from doseline.dosing.records import Records
 from doseline.ended import Ended
 from doseline.errors import InputError
 from doseline.events import Events
+from doseline.memory import lacking
 from doseline.model.spec import Model
 from doseline.origin import AskedRecords, said
 from doseline.record_dataset import build_records, refuse_names, told_of
@@ -45,13 +47,14 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
             advice="give times, as in times='1 h', or add records with EVID 0",
         )
     tables = Tables(asked, times)
+    free = lacking(needed(tables))
+    if free is not None:
+        raise _refusal(tables, free)
     try:
         solved = [tables.solve(replicate, threads=threads) for replicate in draws.labels]
         typical = tables.typical().solve(0, threads=threads) if draws.typical else None
     except MemoryError:
-        seen = ((int((records.evid == 0).sum()), "observations"),)
-        sizes = seen if times is None else ((len(records.subject), "subjects"), (len(times), "times"))
-        raise too_large(tables.count, len(model.outputs), *sizes) from None
+        raise _refusal(tables) from None
     for note in _notes(model, records, solved[0].sets[0], solved[0].plans):
         warnings.warn(note, stacklevel=3)
     shape = (len(solved), *(max(1, len(axes[name].labels)) for name in ("formulation", "meal")))
@@ -114,6 +117,24 @@ def levels_of(asked: AskedRecords, times: np.ndarray | None, *, threads: int) ->
         more |= tables.observations(levels)
     told = {"status": status} | ({} if ended is None else ended.told())
     return build_records(outputs, axes, records, told, _units(model, records, sets), attrs, more)
+
+
+def needed(tables: Tables) -> int:
+    """What the levels of a table take. [byte]"""
+    each = math.prod(count for count, _ in sizes_of_levels(tables))
+    return 8 * each * tables.count * len(tables.asked.model.outputs)
+
+
+def sizes_of_levels(tables: Tables) -> tuple[tuple[int, str], ...]:
+    """How many levels an output has in one arm."""
+    records, times = tables.asked.records, tables.times
+    if times is None:
+        return ((int((records.evid == 0).sum()), "observations"),)
+    return ((len(records.subject), "subjects"), (len(times), "times"))
+
+
+def _refusal(tables: Tables, free: int | None = None) -> InputError:
+    return too_large(tables.count, len(tables.asked.model.outputs), *sizes_of_levels(tables), free=free)
 
 
 def _notes(model: Model, records: Records, sets: Sets, plans: list[Events]) -> list[str]:

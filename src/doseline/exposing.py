@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from doseline.arm_log import Logs
-from doseline.arms import Arms
 from doseline.errors import InputError, did_you_mean
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.parts import Part, alone, cut
-from doseline.results import swept
-from doseline.schedule import sizes_of
-from doseline.solve_exposure import Windows, expose, expose_steady
+from doseline.results import arms_of, swept
+from doseline.schedule import sizes_of, stage_of
+from doseline.solve_exposure import expose, expose_steady
 from doseline.solve_intakes import Arm, Log
 from doseline.times import SAME, dosing_intervals
 from doseline.units import read_quantity
+from doseline.windows import Windows
 
 CMAX, TMAX, CMIN, AUC, ABOVE = 0, 1, 2, 3, 4
 """Columns of what is found for a window; from the last on, hours above each threshold, and first times above each."""
@@ -54,9 +54,10 @@ class Found(NamedTuple):
     inside: np.ndarray  # (..., interval, column)
     course: np.ndarray  # (..., column)
     steady: np.ndarray  # (..., column + 1): the last is the area of the period alone
+    settled: np.ndarray  # (...) how the search for a steady state ended
     status: np.ndarray  # (...)
     total: np.ndarray  # (replicate, regimen, subject) [mg]
-    count: np.ndarray  # (replicate, regimen, subject) doses taken
+    doses: np.ndarray  # (replicate, regimen, subject) taken
 
 
 class Chosen(NamedTuple):
@@ -114,7 +115,7 @@ def read_thresholds(given: Any, unit: str) -> dict[Any, float]:
         texts = isinstance(given, (list, tuple))
         values = [read_quantity(each, unit, place=place) for each in given] if texts else given
         read = np.atleast_1d(np.asarray(values if texts else read_quantity(given, unit, place=place)))
-        found = {float(value): float(value) for value in read.ravel()}
+        found: dict[Any, float] = {float(value): float(value) for value in read.ravel()}
         if len(found) < read.size:
             raise InputError(f"found {given!r:.60}", place=place, advice="give every threshold once")
     else:
@@ -171,6 +172,7 @@ def blank(asked: AskedRegimens, wanted: Wanted) -> Found:
         np.full((*rows, wanted.columns), np.nan),
         np.full((*rows, wanted.columns + 1) if wanted.steady else (*rows, 0), np.nan),
         np.zeros(rows, dtype=np.int8),
+        np.zeros(rows, dtype=np.int8),
         np.empty(taken),
         np.empty(taken, dtype=np.int64),
     )
@@ -179,13 +181,13 @@ def blank(asked: AskedRegimens, wanted: Wanted) -> Found:
 def expose_part(asked: AskedRegimens, until: float, wanted: Wanted) -> Found:
     """Exposure of the people of one part, on one thread, from the beginning ``until`` a time [h]."""
     times = np.array([0.0, until])
-    arms = Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver)
+    arms = arms_of(asked, times)
     found = blank(asked, wanted)
-    log = Logs(arms, found.total, found.count, None, None, None, {})
+    log = Logs(arms, found.total, found.doses, None, None, None, {})
     picked = {name: chosen(asked, name, wanted, until) for name in asked.regimens}
     rows = product(arms.draws.labels, arms.keys)
     for at, (replicate, key) in zip(np.ndindex(*arms.shape), rows, strict=True):
-        own = Found(*(each[at] for each in found[:4]), *(each[at[:2]] for each in found[4:]))
+        own = Found(*(each[at] for each in found[:5]), *(each[at[:2]] for each in found[5:]))
         _fill(arms.arm(replicate, key), picked[key[0]], wanted, own, log.of(at[0], at[1]))
     return found
 
@@ -231,4 +233,15 @@ def _fill(arm: Arm, picked: Chosen, wanted: Wanted, found: Found, log: Log) -> N
         row, column = np.nonzero(picked.which >= 0)
         found.inside[row, column] = exposed.inside[row, place[row, column]]
     if wanted.steady:
-        found.steady[:] = expose_steady(arm, thresholds, output, threads=1)
+        _fill_steady(arm, windows, found)
+
+
+def _fill_steady(arm: Arm, windows: Windows, found: Found) -> None:
+    """Write down what the last stage comes to; of a single dose there is nothing to say."""
+    blocks = arm.plan.regimen.blocks
+    stage = stage_of(blocks[-1], blocks)
+    if stage.repeats * len(stage.pattern) < 2:
+        return
+    steady = expose_steady(arm, windows, threads=1)
+    found.steady[:, :-1], found.steady[:, -1] = steady.inside, steady.once
+    found.settled[:] = steady.status

@@ -5,11 +5,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.dataset import DIMENSIONS, Axis, More, build
-from doseline.exposing import ABOVE, AUC, CMAX, CMIN, TMAX, Chosen, Found, Wanted, chosen
+from doseline.arm_log import Logs
+from doseline.dataset import DIMENSIONS, FLAGS, Axis, More, build
+from doseline.errors import InputError
+from doseline.exposing import (
+    ABOVE,
+    AUC,
+    CMAX,
+    CMIN,
+    TMAX,
+    WIDTH,
+    Chosen,
+    Exposing,
+    Found,
+    Wanted,
+    blank,
+    chosen,
+    count_intervals,
+)
+from doseline.memory import lacking
 from doseline.metrics import ACCUMULATION, BY_THRESHOLD, EXACT, WINDOWS, Metric
 from doseline.origin import AskedRegimens
-from doseline.results import attributes, covariates_shown, doses_shown, replicate_axis
+from doseline.parts import Part, parts_of
+from doseline.progress import reporting
+from doseline.results import (
+    arms_of,
+    attributes,
+    covariates_shown,
+    doses_shown,
+    failed,
+    replicate_axis,
+    swept,
+)
+from doseline.schedule import stage_of
+from doseline.spread import Spread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,6 +55,59 @@ IN_STEPS = (
 """Attribute of the result, for exact solutions and for others."""
 
 
+def exposures(
+    asked: AskedRegimens, until: float, wanted: Wanted, *, spread: Spread, progress: Any
+) -> "xr.Dataset":
+    """Exposure of everybody, from the beginning until a time [h]: parts as they come, and the Dataset.
+
+    Raises
+    ------
+    InputError : the results do not fit into memory. SolveError : rows that could not be solved.
+    """
+    needed = bytes_of(asked, wanted)
+    free = lacking(needed)
+    if free is not None:
+        raise _too_large(asked, wanted, needed, free)
+    found = blank(asked, wanted)
+    parts = parts_of(asked, min(WIDTH, max(1, -(-len(asked.people) // spread.threads))))
+    with reporting(progress, "exposure", len(asked.people) * len(asked.draws.labels)) as step:
+        for part, own in spread(Exposing(asked, until, wanted), parts):
+            _place(asked, part, own, found)
+            step(part.span.stop - part.span.start)
+    arms = arms_of(asked, np.array([0.0, until]))
+    if asked.on_failure == "raise" and found.status.any():
+        raise failed(asked, arms, found.status, None)
+    log = Logs(arms, found.total, found.doses, None, None, None, {})
+    return exposure_dataset(asked, until, wanted, found, log.variables() if arms.random else {})
+
+
+def bytes_of(asked: AskedRegimens, wanted: Wanted) -> int:
+    """What the results take, as they are found and as the metrics made of them."""
+    rows = int(np.prod(swept(asked))) * len(asked.people)
+    return 8 * rows * (count_intervals(asked, wanted) + 2) * (2 * wanted.columns + 3)
+
+
+def _too_large(asked: AskedRegimens, wanted: Wanted, needed: int, free: int) -> InputError:
+    """What is said of results that do not fit into memory."""
+    rows, intervals = int(np.prod(swept(asked))) * len(asked.people), count_intervals(asked, wanted)
+    return InputError(
+        f"{rows:,} rows x {intervals:,} intervals take {needed / 1e9:,.3g} GB, and {free / 1e9:,.3g} GB are free",
+        place="exposure",
+        advice="give intervals='last', or some numbers; the course is summed up all the same"
+        if intervals > 1
+        else "give fewer subjects at once",
+    )
+
+
+def _place(asked: AskedRegimens, part: Part, own: Found, whole: Found) -> None:
+    """Put the rows of a part where they belong."""
+    row = 0 if part.replicate is None else part.replicate - asked.draws.first
+    for target, values in zip(whole[:5], own[:5], strict=True):
+        target[row : row + 1, :, :, :, part.span] = values
+    for target, values in zip(whole[5:], own[5:], strict=True):
+        target[row : row + 1, :, part.span] = values
+
+
 def exposure_dataset(
     asked: AskedRegimens, until: float, wanted: Wanted, found: Found, more: Mapping[str, More]
 ) -> "xr.Dataset":
@@ -37,7 +119,8 @@ def exposure_dataset(
     data |= inside.metrics(wanted, level)
     data |= _Window("course_", ROWS, found.course, np.zeros(1), np.array(until)).metrics(wanted, level)
     if wanted.steady:
-        period = np.array([course.blocks[-1].period for course in asked.regimens.values()])
+        every = [course.blocks for course in asked.regimens.values()]
+        period = np.array([stage_of(blocks[-1], blocks).period for blocks in every])
         steady = _Window(
             "steady_", ROWS, found.steady, np.zeros(1), period[:, np.newaxis, np.newaxis, np.newaxis]
         )
@@ -46,6 +129,12 @@ def exposure_dataset(
             ratio = found.steady[..., AUC] / found.steady[..., -1]
         data["accumulation"] = More(ROWS, ratio, _told(ACCUMULATION, level))
         label = "period of the regimen's last stage"
+        told = {
+            "units": "1",
+            "long_name": "how the search for a steady state ended; 0 is well",
+            **FLAGS["status"],
+        }
+        data["steady_status"] = More(ROWS, found.settled, told)
         data["steady_period"] = More(("regimen",), period, {"units": "h", "long_name": label})
     dims = ("regimen", "subject", "interval") if starts.shape[1] > 1 else ("regimen", "interval")
     for name, edge in (("interval_start", starts), ("interval_end", starts + lengths)):
@@ -53,7 +142,7 @@ def exposure_dataset(
         data[name] = More(dims, values, {"units": "h", "long_name": name.replace("_", " ")})
     axes = {"replicate": replicate_axis(asked), **asked.axes, "subject": Axis(asked.people.subject, True)}
     beside = {
-        "status": found.status, "total_dose": found.total, "doses_taken": found.count, **doses_shown(asked),
+        "status": found.status, "total_dose": found.total, "doses_taken": found.doses, **doses_shown(asked),
     }  # fmt: skip
     method = EXACTLY if asked.solver.exact(model) else IN_STEPS
     attrs = attributes(asked) | {"output": wanted.output, "method": method}
@@ -115,7 +204,7 @@ class _Window:
                 "Cmin": np.ascontiguousarray(column[..., CMIN]),
                 "Cavg": average,
                 "AUC": np.ascontiguousarray(column[..., AUC]),
-                "fluctuation": 100.0 * (column[..., CMAX] - column[..., CMIN]) / average,
+                "fluctuation": (column[..., CMAX] - column[..., CMIN]) / average,
             }
         data = {
             name: self._more(metric, self._dims, found[name], level, name) for name, metric in EXACT.items()

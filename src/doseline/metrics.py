@@ -21,7 +21,7 @@ METRICS = {
 """Those of any levels, in the order in which the kernel for sampled levels writes them."""
 
 EXACT = METRICS | {
-    "fluctuation": Metric("peak-trough fluctuation: (Cmax - Cmin) / Cavg", "%"),
+    "fluctuation": Metric("peak-trough fluctuation: (Cmax - Cmin) / Cavg", "1"),
 }
 """Those that are known while solving."""
 

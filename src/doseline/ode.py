@@ -19,6 +19,7 @@ from doseline.events import Events
 from doseline.kernels import lane_state
 from doseline.kernels.agenda import DOSE, OTHER, TABLE
 from doseline.kernels.drive_lanes import blank_lanes, compile_drive
+from doseline.kernels.lane_exposure import Watch, forget
 from doseline.kernels.lanes import LANES, Problem, Told
 from doseline.kernels.program import Grid
 from doseline.method import METHODS
@@ -32,6 +33,8 @@ from doseline.walk_events import blank_levels, clear_failed, entries_of, given_s
 
 BLOCKS_A_THREAD = 4
 """Blocks are whole lanes; a block that ends leaves lanes empty, so there should be few."""
+MOST_OF_A_BLOCK = 256 * LANES
+"""Their doses are written out one by one while the block is solved."""
 
 ENDED = {
     lane_state.SOLVED: Status.OK,
@@ -155,16 +158,18 @@ class Job:
         """With those of the Jacobian, which has to be written before they are known."""
         return self.lanes.constants_of(self.values, count=len(self.initial))
 
-    def solve(self, block: Block, out: np.ndarray, ended: Ended) -> None:
-        """Solve one block; its results go to ``ended`` and ``out`` (output, line, column)."""
+    def solve(self, block: Block, out: np.ndarray, ended: Ended, watch: Watch | None = None) -> None:
+        """Solve one block; its results go to ``ended`` and ``out`` (output, line, column), exposure to ``watch``."""
         begin = np.where(ended.status == Status.OK, lane_state.SOLVED, lane_state.UNFIT)
-        told = self._drive(self.solver.first, begin, block, out)
+        told = self._drive(self.solver.first, begin, block, out, watch)
         again = np.isin(told.ended, AGAIN)
         if self.solver.method is None and again.any():
             ended.stiff_since[again] = told.time[again]
             ended.method[again] = METHODS[STIFF].number
             begin = np.where(again, lane_state.SOLVED, lane_state.UNFIT)
-            second = self._drive(STIFF, begin, block, out)
+            if watch is not None:
+                forget(watch, again)
+            second = self._drive(STIFF, begin, block, out, watch)
             told = Told(*(np.where(_like(again, b), b, a) for a, b in zip(told, second, strict=True)))
         for code, status in ENDED.items():
             ended.status[(ended.status == Status.OK) & (told.ended == code)] = status
@@ -178,7 +183,9 @@ class Job:
             whose, column, output = _not_finite(found)
             _tell_lost(ended, whose, self.grid.time[column], output)
 
-    def _drive(self, method: str, begin: np.ndarray, block: Block, out: np.ndarray) -> Told:
+    def _drive(
+        self, method: str, begin: np.ndarray, block: Block, out: np.ndarray, watch: Watch | None
+    ) -> Told:
         """One drive over a block, with one method."""
         lanes, subjects, n = self.lanes, len(begin), self.initial.shape[1]
         implicit = method == STIFF
@@ -195,7 +202,8 @@ class Job:
         memory = blank_lanes(n, max(block.entries, 1))
         watchful = self.solver.method is None and not implicit
         number = METHODS[method].number
-        compile_drive()((0, subjects), number, watchful, *functions, problem, self.grid, out, told, memory)
+        drive = compile_drive(watch is not None)
+        drive((0, subjects), number, watchful, *functions, problem, self.grid, out, told, memory, watch)
         return told
 
 
@@ -236,8 +244,8 @@ def values_of(
 
 
 def _width(rows: int, threads: int) -> int:
-    """Subjects of a block: whole lanes."""
-    return max(1, -(-rows // (threads * BLOCKS_A_THREAD * LANES))) * LANES
+    """Subjects of a block: whole lanes, and never so many that their doses fill the memory."""
+    return min(max(1, -(-rows // (threads * BLOCKS_A_THREAD * LANES))) * LANES, MOST_OF_A_BLOCK)
 
 
 def _rows_of(plan: Schedule, span: slice) -> Block:

@@ -11,6 +11,11 @@ from doseline.schedule import sizes_of
 from doseline.unsolved import failure
 
 
+def arms_of(asked: AskedRegimens, times: np.ndarray) -> Arms:
+    """All arms of what is asked for, at these times [h]."""
+    return Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver)
+
+
 def swept(asked: AskedRegimens) -> tuple[int, ...]:
     """How many replicates, regimens, formulations and meals."""
     counts = (max(1, len(asked.axes[name].labels)) for name in ("regimen", "formulation", "meal"))

@@ -1,18 +1,24 @@
 """A simulation that is settled: all arms through the kernels, and the Dataset."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from doseline.arm_log import Logs
-from doseline.arms import Arms
 from doseline.dataset import DIMENSIONS, Axis, build
+from doseline.footprint import refusal, refuse_what_does_not_fit
 from doseline.origin import AskedRegimens
 from doseline.population.residual import typical_levels
 from doseline.predictions import levels_of_outputs, observations
-from doseline.results import attributes, covariates_shown, doses_shown, failed, prescribed, replicate_axis
-from doseline.unsolved import too_large
+from doseline.results import (
+    arms_of,
+    attributes,
+    covariates_shown,
+    doses_shown,
+    failed,
+    prescribed,
+    replicate_axis,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,15 +27,14 @@ if TYPE_CHECKING:
 def run(asked: AskedRegimens, times: np.ndarray, *, threads: int) -> "xr.Dataset":
     """Levels of all arms, as a Dataset."""
     model, people, draws = asked.model, asked.people, asked.draws
-    arms = Arms(model, people, asked.regimens, asked.axes, draws, times, asked.solver)
+    arms = arms_of(asked, times)
+    refuse_what_does_not_fit(arms, threads=threads)
     try:
         log = Logs.blank(arms) if arms.random else None
         solved = arms.solve(None if log is None else log.of, threads=threads)
         typical = arms.typical().solve(None, threads=threads) if draws.typical else None
     except MemoryError:
-        sizes = ((len(people), "subjects"), (len(times), "times"))
-        combinations = math.prod(arms.shape) * (2 if draws.typical else 1)
-        raise too_large(combinations, len(model.outputs), *sizes) from None
+        raise refusal(arms, threads=threads) from None
     if asked.on_failure == "raise" and solved.status.any():
         raise failed(asked, arms, solved.status, solved.ended)
     beside = {"status": solved.status, **doses_shown(asked)}

@@ -8,9 +8,11 @@ import numpy as np
 from rich.box import SIMPLE_HEAVY
 from rich.table import Table
 
+from doseline.analysis.exposure import OF_STEADY
 from doseline.compile import ENTRY
 from doseline.dataset import middle
 from doseline.model.spec import Block, Effect, Formulation, Model, Residual
+from doseline.planned import Plan
 from doseline.study import Results, Study
 from doseline.verify import Outcome, check_model
 
@@ -196,6 +198,16 @@ def results_table(study: Study, results: Results) -> Table:
     return table
 
 
+def plan_table(study: Study, plan: Plan) -> Table:
+    """What running a study would be: a line for each number."""
+    table = Table(
+        title=study.head.title, title_justify="left", box=SIMPLE_HEAVY, pad_edge=False, show_header=False
+    )
+    for what, text in plan.told():
+        table.add_row(what, text)
+    return table
+
+
 def _several(frame: "pd.DataFrame", name: str) -> bool:
     return name in frame and bool(frame[name].nunique() > 1)
 
@@ -272,6 +284,9 @@ def _settled(frame: "pd.DataFrame") -> Iterator[str]:
     """Which regimens have come to steady state, and which have not."""
     known = frame[next(name for name in frame.columns if name.startswith("AUC ("))].notna()
     change = frame["change of AUC from the interval before (%)"].abs()
+    if OF_STEADY in frame:
+        yield from _reached(100.0 * (frame[OF_STEADY] - 1.0).abs(), frame["regimen"])
+        return
     worst = change.groupby(frame["regimen"], sort=False).max()
     moving = [f"{name} (AUC changes by up to {value:.2g} %)" for name, value in worst.items() if value >= 1]
     lone = frame["regimen"][known & change.isna()].unique()
@@ -286,9 +301,25 @@ def _settled(frame: "pd.DataFrame") -> Iterator[str]:
         yield f"Steady state{which}: AUC differs by less than {limit:.1g} % from the interval before."
 
 
+def _reached(away: "pd.Series", regimen: "pd.Series") -> Iterator[str]:
+    """The same where it is known what each regimen would come to."""
+    worst = away.groupby(regimen, sort=False).max().dropna()
+    moving = [
+        f"{name} (its average is up to {value:.2g} % away)" for name, value in worst.items() if value >= 1
+    ]
+    if moving:
+        yield f"Not at steady state: {', '.join(moving)}."
+    steady = worst[worst < 1]
+    if len(steady):
+        which = "" if len(steady) == len(worst) else f" for {', '.join(map(str, steady.index))}"
+        yield f"Steady state{which}: averages differ by less than {max(steady.max(), 0.1):.1g} % from it."
+
+
 def _rough(frame: "pd.DataFrame", times: np.ndarray) -> Iterator[str]:
     """A warning where highest and lowest levels fall between the times."""
     apart = float(np.diff(times).max(initial=0.0))
+    if OF_STEADY in frame:
+        return  # found while solving, whatever the times
     if apart * FINE > frame["interval (h)"].min() * (1 + 1e-9):
         yield f"Rough: the times are up to {apart:g} h apart, so peaks and troughs are missed. Take a smaller step."
 

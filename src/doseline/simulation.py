@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.asking import Asking, draws_asked, read_failure, settle, solver_asked
+from doseline.asking import Asking, settle, settle_table
 from doseline.cluster import spread_of
 from doseline.dataset import DIMENSIONS
 from doseline.dosing.records import Records
 from doseline.errors import InputError
-from doseline.model.read import load_model
 from doseline.model.spec import Model
-from doseline.origin import AskedRecords, AskedRegimens, asked
-from doseline.population.draws import record_draws
-from doseline.request import choices, thread_count
+from doseline.origin import AskedRegimens, asked
+from doseline.request import thread_count
 from doseline.run import run
 from doseline.solver import ATOL, MOST_STEPS, RTOL
 from doseline.times import read_times
@@ -148,8 +146,11 @@ def simulate(
         "typical": typical,
     }
     if isinstance(regimens, Records):
+        from doseline.event_levels import levels_of
+
         _refuse_in_parts(store, client)
-        return _tabled(load_model(model), regimens, people, times, asking, threads)
+        tabled, grid = settle_table(model, regimens, people, times=times, asking=asking)
+        return levels_of(tabled, grid, threads=thread_count(threads))
     settled = settle(model, regimens, people, times=times, asking=asking)
     if store is not None:
         from doseline.sweep import into_store
@@ -177,27 +178,6 @@ def _refuse_in_parts(store: Any, client: Any) -> None:
     if client is not None:
         advice = "leave client out: it is solved on the threads of this process"
         raise InputError("an event table is simulated as a whole", place="client", advice=advice)
-
-
-def _tabled(
-    model: Model, records: Records, people: Any, times: Any, asking: Asking, threads: int | None
-) -> "xr.Dataset":
-    """Levels of an event table."""
-    from doseline.event_levels import grid_of, levels_of
-
-    read_failure(asking["on_failure"])
-    solver = solver_asked(model, asking)
-    if people is not None:
-        raise InputError(
-            "an event table has its own subjects",
-            place="people",
-            advice="leave people out; covariates are columns of the table",
-        )
-    axes = choices(model, formulation=asking["formulation"], meal=asking["meal"])
-    grid = grid_of(records, times)
-    draws = record_draws(model, draws_asked(asking), asking["adherence"])
-    asked_of = AskedRecords(model, axes, asking["on_failure"], solver, draws, records, grid is not None)
-    return levels_of(asked_of, grid, threads=thread_count(threads))
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":

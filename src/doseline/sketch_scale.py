@@ -19,8 +19,8 @@ BUCKETS = 4096
 """Most buckets of a cell and sign: 17 decades at that error."""
 FINEST, COARSEST, FEWEST = 1e-4, 0.1, 64
 MORE_DIGITS = 5
-"""Leading digits of a number that are looked at beyond what the error needs: with so many, edges of buckets come so near
-to where they may be at most that there are few more of them than with logarithms."""
+"""Leading digits of a number that are looked at beyond what the error needs: with so many, edges of buckets come so
+near to where they may be at most that there are few more of them than with logarithms."""
 SLACK = 1e-12
 """Part of the error that is left for rounding."""
 
@@ -61,7 +61,9 @@ def refuse_scale(error: float, buckets: int) -> None:
     """Refuse an error that no number of digits or buckets would keep, and too few buckets."""
     if not FINEST <= error <= COARSEST:
         raise InputError(
-            f"found {error!r:.80}", place="error", advice=f"give a relative error from {FINEST:g} to {COARSEST:g}"
+            f"found {error!r:.80}",
+            place="error",
+            advice=f"give a relative error from {FINEST:g} to {COARSEST:g}",
         )
     if buckets < FEWEST:
         raise InputError(f"found {buckets!r:.80}", place="buckets", advice=f"give {FEWEST} or more")

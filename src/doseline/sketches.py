@@ -1,7 +1,7 @@
 """Sketches: counts of numbers in buckets, from which quantiles over any number of subjects are read.
 
-A sketch is as large for a hundred million subjects as for a thousand, and two of them are merged by adding their counts.
-Counts are whole numbers, so the result has the same bits whatever the order of subjects and of merging.
+A sketch is as large for a hundred million subjects as for a thousand, and two are merged by adding their counts. These
+are whole numbers, so the result has the same bits whatever the order of subjects and of merging.
 docs/theory/sketches.md says how far a quantile may be off, and why.
 """
 
@@ -16,7 +16,7 @@ from doseline.errors import InputError
 from doseline.sketch_scale import BUCKETS, ERROR, edge_of, refuse_scale, scale_of
 from doseline.sketch_sheet import Sheet
 
-BYTES, BYTES_A_BUCKET = 136, 4
+BYTES, BYTES_A_BUCKET = 128, 4
 """Of each cell beside its buckets, and of each bucket, while no cell has 2**31 numbers."""
 CORRUPT = "give what `arrays` gave, unchanged"
 
@@ -102,7 +102,9 @@ class Sketches:
         asked = np.atleast_1d(np.asarray(parts, dtype=np.float64))
         if asked.ndim != 1 or not ((asked >= 0) & (asked <= 1)).all() or (np.diff(asked) < 0).any():
             raise InputError(
-                f"found {parts!r:.80}", place="parts", advice="give parts from 0 to 1, ascending: [0.05, 0.5, 0.95]"
+                f"found {parts!r:.80}",
+                place="parts",
+                advice="give parts from 0 to 1, ascending: [0.05, 0.5, 0.95]",
             )
         found = np.empty((len(asked), *self.shape))
         for at, sheet in self._by_place():
@@ -174,9 +176,20 @@ class Sketches:
         ends = np.cumsum(size.sum(axis=1))
         if len(arrays["counts"]) != (ends[-1] if sheets else 0):
             raise InputError(
-                f"found {len(arrays['counts'])} counts for {size.sum()} buckets", place="arrays", advice=CORRUPT
+                f"found {len(arrays['counts'])} counts for {size.sum()} buckets",
+                place="arrays",
+                advice=CORRUPT,
             )
         pieces = np.split(arrays["counts"], ends[:-1]) if sheets else []
+        counted = arrays["tally"].sum(axis=(1, 2)) + np.array(
+            [piece.sum(dtype=np.int64) for piece in pieces], np.int64
+        )
+        if (counted != arrays["rows"][:, 0] * times).any():
+            raise InputError(
+                f"found {counted.sum()} numbers for {(arrays['rows'][:, 0] * times).sum()} of subjects and times",
+                place="arrays",
+                advice=CORRUPT,
+            )
         for k, counts in enumerate(pieces):
             given, seen = (int(count) for count in arrays["rows"][k])
             found._sheets[k] = Sheet.of(
@@ -205,8 +218,8 @@ def bytes_for(
 ) -> int:
     """Memory that so many cells take whose numbers span so many decades, for each sign; at most, if nothing is said.
 
-    >>> bytes_for(1681) / 1e6, bytes_for(1681, decades=3) / 1e6
-    (27.769..., 5.7...)
+    >>> [f"{bytes_for(1681, decades=decades) / 1e6:.1f} MB" for decades in (3, 20)]
+    ['5.8 MB', '27.8 MB']
     """
     refuse_scale(error, buckets)
     scale = scale_of(float(error), int(buckets))

@@ -4,62 +4,30 @@ For models that are solved exactly, extremes, areas and crossings of thresholds 
 prescribed, doses that differ and bodies that change come down to the same walk (kernels/exposed.py).
 """
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
 from doseline.compile import Compiled
 from doseline.dosing.regimen import Regimen
-from doseline.ended import Ended
 from doseline.errors import Status
 from doseline.kernels.exposed import Asked, blank_room, expose_arrivals, expose_course
 from doseline.kernels.periodic import ENDLESS, LOST, expose_period
 from doseline.kernels.pieces import Arrivals, Cuts
+from doseline.lane_exposure import expose_lanes
+from doseline.lane_steady import steady_lanes
 from doseline.schedule import Schedule, planned, stage_of
 from doseline.solve import BLOCKS_A_THREAD, course_of, dose_status, in_threads, system_of
-from doseline.solve_intakes import ROWS, Arm, Group, Log
+from doseline.solve_intakes import ROWS, Arm, Log, group_of
+from doseline.windows import Exposed, Steady, Windows
 
-COLUMNS = 4
-"""Cmax, Tmax, Cmin and AUC; behind them hours above each threshold, and when each is first exceeded."""
 FINE, FINER = 1, 4
 """Octaves of time are looked at in 2 cells, or in 16 where a cycle of transfers lets levels swing."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """What is asked of the levels of one output."""
-
-    edges: np.ndarray  # (window, 2) ascending, apart or touching [h]
-    span: tuple[float, float]  # the course [h]
-    thresholds: np.ndarray  # (threshold,) in the output's declared unit
-    output: int  # position among the outputs of the model
-
-    @property
-    def columns(self) -> int:
-        """How many numbers there are of each window."""
-        return COLUMNS + 2 * len(self.thresholds)
-
-
-class Exposed(NamedTuple):
-    """Exposure, in the output's declared unit and hours.
-
-    Columns: Cmax, Tmax (time since zero, the earliest), Cmin, AUC, then for each threshold hours above it, then for
-    each when the level is first above it (NaN: never). A window begins with the level after a dose at its begin, and
-    ends with the level before one at its end. NaN where ``status`` is not OK.
-    """
-
-    inside: np.ndarray  # (subject, window, column)
-    course: np.ndarray  # (subject, column)
-    status: np.ndarray  # (subject,)
-    ended: Ended | None  # where the model is stepped
 
 
 def expose(arm: Arm, windows: Windows, log: Log, *, threads: int) -> Exposed:
     """Exposure of every subject of an arm within windows and over the course; what was taken goes to the log."""
     if not arm.solver.exact(arm.compiled.model):
-        from doseline.lane_exposure import expose_lanes
-
         return expose_lanes(arm, windows, log, threads=threads)
     subjects = len(arm.people.number)
     out = np.empty((subjects, len(windows.edges) + 1, windows.columns))
@@ -74,17 +42,21 @@ def _prescribed(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, thread
     plan = prescribed(arm)
     log.write_prescribed(arm.plan, arm.plan.regimen.total(**arm.people.sizes), plan.taken)
     system = system_of(
-        arm.compiled, arm.people.covariates, plan.infused, count=len(plan.taken), effects=arm.drawn.effects()
+        arm.compiled,
+        arm.people.covariates,
+        list(plan.infused),
+        count=len(plan.taken),
+        effects=arm.drawn.effects(),
     )
     status = np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER).astype(np.int8)
     course = course_of(plan, list(plan.infused), arm.compiled, begins=False)
     cuts, asked = _cuts(windows, np.empty(0)), _asked(arm.compiled, windows, bodies=1)
     able, solved = status == Status.OK, np.empty(len(plan.taken), dtype=np.bool_)
-    size = np.empty(system.initial.shape[1], dtype=np.bool_)
+    size = (0,) * system.initial.shape[1]
 
     def work(span: tuple[int, int]) -> None:
         room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
-        expose_course(span, able, system, course, cuts, asked, room, out, solved, size)
+        expose_course(span, able, system, course, cuts, asked, room, out, solved, size, _loose(size))
 
     in_threads(work, _spans(len(able), threads), threads)
     status[able & ~solved] = Status.NOT_FINITE
@@ -103,7 +75,7 @@ def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads:
     width = min(ROWS, max(1, -(-subjects // threads)))
     inflow = np.full(len(arm.compiled.states) + len(arm.infused), -1)
     inflow[arm.infused] = len(arm.compiled.states) + np.arange(len(arm.infused))
-    size = np.empty(len(inflow), dtype=np.bool_)
+    size = (0,) * len(inflow)
 
     def work(task: tuple[int, int]) -> None:
         span = slice(task[1], min(task[1] + width, subjects))
@@ -125,35 +97,28 @@ def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads:
         able, solved = status[span] == Status.OK, np.empty(len(sound), dtype=np.bool_)
         room = blank_room(len(size), len(intakes.time), len(cuts.time), windows.thresholds)
         first = (span.start, span.start if still else 0)
-        expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size)
+        expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size, _loose(size))
         status[span][able & ~solved] = Status.NOT_FINITE
 
     in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
     return status
 
 
-class Steady(NamedTuple):
-    """Exposure over one period at steady state; the columns are those of `Exposed`, its times begin with the period."""
-
-    inside: np.ndarray  # (subject, column)
-    once: np.ndarray  # (subject,) area over one period after its doses, in an empty body
-    period: float  # [h]
-    status: np.ndarray  # (subject,) NO_STEADY_STATE: something stays for ever
-
-
 def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
     """What the last stage of a regimen comes to if it goes on for ever, taken as prescribed; edges and span do not count.
 
-    Effects between subjects are in. Those of counted occasions and what people make of the regimen are left out. The
-    model is solved exactly.
+    Effects between subjects are in. Those of counted occasions and what people make of the regimen are left out.
     """
     subjects = len(arm.people.number)
     blocks = arm.plan.regimen.blocks
     stage = stage_of(blocks[-1], blocks)
+    if not arm.solver.exact(arm.compiled.model):
+        within = replace(windows, edges=np.empty((0, 2)), span=(0.0, stage.period))
+        return steady_lanes(arm, stage, within, threads=threads)
     alone = Regimen((replace(stage, start=0.0, repeats=1, until=None),), stage.period)
     plan = prescribed(arm, alone)
     system = system_of(
-        arm.compiled, arm.people.covariates, plan.infused, count=subjects, effects=arm.drawn.effects()
+        arm.compiled, arm.people.covariates, list(plan.infused), count=subjects, effects=arm.drawn.effects()
     )
     course = course_of(plan, list(plan.infused), arm.compiled, begins=False)
     cuts = _cuts(replace(windows, edges=np.empty((0, 2)), span=(0.0, stage.period)), np.empty(0))
@@ -161,11 +126,11 @@ def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
     status = np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER).astype(np.int8)
     able, ended = status == Status.OK, np.empty(subjects, dtype=np.int64)
     out, once = np.empty((subjects, 1, windows.columns)), np.empty(subjects)
-    size = np.empty(system.initial.shape[1], dtype=np.bool_)
+    size = (0,) * system.initial.shape[1]
 
     def work(span: tuple[int, int]) -> None:
         room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
-        expose_period(span, able, system, course, stage.period, cuts, asked, room, out, once, ended, size)
+        expose_period(span, able, system, course, stage.period, cuts, asked, room, out, once, ended, size, _loose(size))
 
     in_threads(work, _spans(subjects, threads), threads)
     status[able & (ended == ENDLESS)] = Status.NO_STEADY_STATE
@@ -174,18 +139,15 @@ def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
     return Steady(out[:, 0], once, stage.period, status)
 
 
+def _loose(size: tuple[int, ...]) -> np.ndarray:
+    """The number of states for kernels that are compiled once for all numbers."""
+    return np.empty(len(size), dtype=np.bool_)
+
+
 def _spans(subjects: int, threads: int) -> list[tuple[int, int]]:
     """Blocks of subjects."""
     width = max(1, -(-subjects // (threads * BLOCKS_A_THREAD)))
     return [(begin, min(begin + width, subjects)) for begin in range(0, subjects, width)]
-
-
-def group_of(arm: Arm, span: slice) -> Group:
-    """Some subjects of an arm, and what they take."""
-    people = arm.people[span]
-    taking, drawn = arm.taking(span)
-    intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
-    return Group(arm, span, people, drawn, intakes)
 
 
 def prescribed(arm: Arm, regimen: Regimen | None = None) -> Schedule:
@@ -232,7 +194,8 @@ def _cuts(windows: Windows, breaks: np.ndarray) -> Cuts:
     end = max(windows.span[1], float(edges.max(initial=0.0)))
     time = np.unique(np.concatenate([[0.0, end], windows.span, edges.ravel(), breaks[breaks < end]]))
     window = np.searchsorted(edges[:, 0], time, side="right") - 1
-    window[window >= 0] = np.where(time < edges[window, 1], window, -1)[window >= 0]
+    # behind the end of the last window that has begun there is none
+    window[time >= np.append(edges[:, 1], -np.inf)[window]] = -1
     return Cuts(
         time,
         window.astype(np.int64),

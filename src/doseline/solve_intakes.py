@@ -189,11 +189,9 @@ def solve_intakes(arm: Arm, levels: np.ndarray, log: Log, *, threads: int) -> tu
 
     def work(task: tuple[int, int]) -> None:
         span = slice(task[1], min(task[1] + width, subjects))
-        people = arm.people[span]
-        taking, drawn = arm.taking(span)
-        intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
-        log.write(span, arm.plan, intakes, drawn)
-        solve(Group(arm, span, people, drawn, intakes), levels, Ended(*(each[span] for each in part)))
+        group = group_of(arm, span)
+        log.write(span, arm.plan, group.intakes, group.drawn)
+        solve(group, levels, Ended(*(each[span] for each in part)))
 
     in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
     levels[:, part.status != Status.OK] = np.nan
@@ -232,23 +230,24 @@ class Group:
         effects = self.drawn.effects(lambda each: np.repeat(each, count), of_stretches)
         return {name: np.repeat(each, count) for name, each in self.people.covariates.items()}, effects, count
 
-    def table(self, stretches: int) -> tuple[np.ndarray, np.ndarray]:
+    def table(self, stretches: int, stops: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Doses and ends of stretches as records, and where those of each subject begin.
 
-        Each subject begins at time zero, with a record at which nothing happens.
+        Each subject begins at time zero, with a record at which nothing happens; nor does anything at ``stops``.
         """
         intakes, breaks = self.intakes, self.arm.breaks
+        others = breaks if stops is None else np.union1d(breaks, stops[stops > 0.0])
         people, doses = intakes.taken.shape
         time = np.concatenate(
             [
                 np.zeros((people, 1)),
-                np.broadcast_to(breaks, (people, len(breaks))),
+                np.broadcast_to(others, (people, len(others))),
                 np.broadcast_to(intakes.time + intakes.shift, (people, doses)),
             ],
             axis=1,
         )
         table = np.zeros(time.shape, TABLE)
-        before = 1 + len(breaks)
+        before = 1 + len(others)
         table["time"] = time
         table["slot"], table["target"], table["inflow"], table["evid"] = -1, -1, -1, OTHER
         given = table[:, before:]
@@ -271,6 +270,14 @@ class Group:
         table["stretch"][:, 1:] = table["own"][:, :-1]
         table["stretch"][:, 0] = table["own"][:, 0]
         return table[kept], np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+
+
+def group_of(arm: Arm, span: slice) -> Group:
+    """Some subjects of an arm and what they take."""
+    people = arm.people[span]
+    taking, drawn = arm.taking(span)
+    intakes = arm.plan.read(people.sizes, people.covariates, drawn, taking, arm.doses_taken[span])
+    return Group(arm, span, people, drawn, intakes)
 
 
 def _scattered(part: Group, levels: np.ndarray, ended: Ended) -> None:

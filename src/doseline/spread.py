@@ -11,6 +11,9 @@ Result = TypeVar("Result")
 AHEAD = 2
 """Parts for each thread that may be under way or done and not yet taken: more would only fill memory."""
 
+TURNS = 8
+"""Batches for each thread, where there are parts enough: the last ones should not let the others wait for long."""
+
 
 class Spread(Protocol):
     """From work and tasks to pairs of a task and its result, in any order: how parts are shared out."""

@@ -9,6 +9,7 @@ import json
 import socket
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from doseline.store_lock import Hold
 
 DTYPES = ("float64", "float32")
+_THREADS = 4
+"""Bands of a part that are written at once: while the codec packs one, another is cast and a third goes to the disk."""
 
 
 class Store:
@@ -86,7 +89,7 @@ class Store:
         ResultError : the path cannot be used, another process writes there, or something else was computed there.
         """
         need_packages()
-        from doseline.store_files import told
+        from doseline.disk import told
         from doseline.store_head import Head, create
         from doseline.store_lock import Hold
 
@@ -141,13 +144,15 @@ class Store:
         self._ledger = ledger = Ledger(self.path / OURS / "ledger")
         if new:
             return
-        sweep(self.path)
+        sweep(self.path, self.path / OURS)
         layout = self.layout
         ours = [each for part, each in ledger.entries.items() if set(each.files) == layout.files_of(part)]
         wrong = faults(self.path, ours)
         listed = len(ledger.entries)
         ledger.entries = {each.part: each for each in ours if each.part not in wrong}
         there = len(ledger.entries)
+        if there == layout.parts:  # the last thing that a killed process may have been doing
+            ledger.settle(self.path)
         mended = mend(self.path, head, layout.incomplete(there))
         self.resumed = f"{self.path}: {there:,} of {layout.parts:,} parts are there"
         if wrong:
@@ -169,7 +174,7 @@ class Store:
 
         ``levels`` looks like the template, with the subjects and the replicate of this part.
         """
-        from doseline.store_files import told
+        from doseline.disk import told
         from doseline.store_ledger import Entry
 
         place, layout = self.layout.place(part), self.layout
@@ -177,19 +182,23 @@ class Store:
         with told(self.path, kept=self._safe()):
             arrays = self._opened()
             self._refuse_others(part, levels)
-            files: dict[str, Written] = {}
-            for name in layout.parted:
-                region = layout.region(name, place)
-                if region is None:
-                    continue
-                arrays[name][region] = self._values(name, levels, region)
-                files |= {key: arrays[name].store.taken(key) for key in layout.files(name, region)}
+            regions = [(name, region) for name in layout.parted if (region := layout.region(name, place))]
+            for name, region in regions:
+                self._refuse_shape(part, name, levels, region)
+            bands = [(name, *band) for name, region in regions for band in layout.bands(name, region)]
+            with ThreadPoolExecutor(_THREADS) as pool:
+                list(pool.map(lambda band: self._write_band(levels, *band), bands))
+            files: dict[str, Written] = {
+                key: arrays[name].store.taken(key)
+                for name, region in regions
+                for key in layout.files(name, region)
+            }
         self._refuse_replaced()
         return Entry(part, files)
 
     def record(self, entry: "Entry") -> None:
         """Note that a part is there; with the last one the store is complete, and on the disk."""
-        from doseline.store_files import told
+        from doseline.disk import told
         from doseline.store_head import say_how_much
 
         self._refuse_replaced()
@@ -242,41 +251,39 @@ class Store:
             found = np.atleast_1d(levels[name].values) if name in levels.coords else np.empty(0)
             if labels.ndim and not np.array_equal(found, labels[rows[name]]):
                 raise InputError(
-                    f"the part has other labels of '{name}' than belong there",
+                    f"it has other labels of '{name}' than belong there",
                     place=f"part {part}",
                     advice=f"give {_few(labels[rows[name]])}, found {_few(found)}",
                 )
 
-    def _values(self, name: str, levels: "xr.Dataset", region: Sequence[slice]) -> np.ndarray:
-        """The values of a variable in a part, as they are stored."""
+    def _refuse_shape(self, part: int, name: str, levels: "xr.Dataset", region: Sequence[slice]) -> None:
+        """A variable of a part looks like that of the template."""
         stored, shape = self.layout.variables[name], tuple(each.stop - each.start for each in region)
         if name not in levels.variables:
-            raise InputError(f"'{name}' is missing", place="part", advice="give what the template has")
-        value = levels.variables[name]
+            raise InputError(
+                f"'{name}' is missing", place=f"part {part}", advice="give what the template has"
+            )
+        value, place = levels.variables[name], f"part {part}, '{name}'"
         if value.dims != stored.dims or value.shape != shape:
             raise InputError(
                 f"found {dict(value.sizes)}",
-                place=name,
+                place=place,
                 advice=f"expected {dict(zip(stored.dims, shape, strict=True))}, as in the template",
             )
-        kind = np.dtype(stored.dtype)
-        if not np.can_cast(value.dtype, kind, "same_kind"):
-            raise InputError(f"found {value.dtype} numbers", place=name, advice=f"expected {kind}")
+        if not np.can_cast(value.dtype, stored.dtype, "same_kind"):
+            raise InputError(f"found {value.dtype}", place=place, advice=f"expected {np.dtype(stored.dtype)}")
+
+    def _write_band(
+        self, levels: "xr.Dataset", name: str, region: tuple[slice, ...], own: tuple[slice, ...]
+    ) -> None:
+        """Write some rows of a variable; numpy and the codec leave Python to the other threads meanwhile."""
+        kind, values = np.dtype(self.layout.variables[name].dtype), levels.variables[name].values[own]
         try:
             with np.errstate(over="raise"):
-                return np.ascontiguousarray(value.values, dtype=kind)
+                cast = np.ascontiguousarray(values, dtype=kind)
         except FloatingPointError:
-            raise self._too_large(name, value, kind) from None
-
-    def _too_large(self, name: str, value: Any, kind: np.dtype) -> InputError:
-        """A number that a smaller dtype cannot hold, with its subject."""
-        values = np.where(np.isfinite(value.values), np.abs(value.values), 0)
-        at = dict(zip(value.dims, np.unravel_index(int(np.argmax(values)), values.shape), strict=True))
-        return InputError(
-            f"{values.max():.3g} is more than {kind} can hold ({np.finfo(kind).max:.3g})",
-            place=f"{name}, row {int(at.get('subject', 0))} of the part",
-            advice="look at the model and the doses, or store with dtype='float64'",
-        )
+            raise _too_large(name, levels, kind) from None
+        self._arrays[name][region] = cast
 
     # -- what can have happened meanwhile
 
@@ -296,7 +303,6 @@ class Store:
 
     def _refuse_replaced(self) -> None:
         """Somebody may have deleted the folder, and even begun another store in its place."""
-
         if identity(self.path / NOTE) != self._born:
             raise ResultError(
                 "it was deleted or replaced while it was written",
@@ -316,6 +322,19 @@ def joined(path: str, mark: str) -> Store:
             advice="give a folder that this process and all workers share, by the same path",
         )
     return Store.join(path)
+
+
+def _too_large(name: str, levels: "xr.Dataset", kind: np.dtype) -> InputError:
+    """A number that a smaller dtype cannot hold, with its subject."""
+    found = levels[name].values
+    values = np.where(np.isfinite(found), np.abs(found), 0.0)
+    at = dict(zip(levels[name].dims, np.unravel_index(int(np.argmax(values)), values.shape), strict=True))
+    whose = f", subject {levels['subject'].values[at['subject']]}" if "subject" in at else ""
+    return InputError(
+        f"{values.max():.3g} is more than {kind} can hold ({np.finfo(kind).max:.3g})",
+        place=f"{name}{whose}",
+        advice="look at the model and the doses, or store with dtype='float64'",
+    )
 
 
 def _few(labels: np.ndarray) -> str:

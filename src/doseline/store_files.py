@@ -1,13 +1,11 @@
-"""Files of a store: each is whole or not there, what was written is remembered, and what fails is told."""
+"""Files of a store: each is whole or not there, and what was written is remembered."""
 
 import asyncio
-import errno
 import os
 import socket
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple
@@ -16,39 +14,9 @@ from google_crc32c import value as crc32c
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
-from doseline.errors import DoselineError, ResultError
-
 NEW = ".new"
 """Ending of a file that is being written; one that is found later was left by a process that was killed."""
-OTHER = "give another path"
 _HOST = socket.gethostname()[:32]
-
-_CAUSES = {
-    errno.ENOSPC: ("the disk is full", "free some space, and run it again"),
-    errno.EDQUOT: ("your disk quota is used up", "free some space, and run it again"),
-    errno.EACCES: ("it cannot be written", f"look at its permissions, or {OTHER}"),
-    errno.EPERM: ("it cannot be written", f"look at its permissions, or {OTHER}"),
-    errno.EROFS: ("the disk is read-only", OTHER),
-    errno.ENOENT: ("it was deleted while it was written", "run it again"),
-    errno.ENOTDIR: ("a part of the path is a file", OTHER),
-    errno.EEXIST: ("a part of the path is a file", OTHER),
-    errno.ENAMETOOLONG: ("the name is too long", "give a shorter one"),
-    errno.EFBIG: ("a file is larger than the system allows", OTHER),
-    errno.EMFILE: ("too many files are open", "close some, and run it again"),
-}
-
-
-@contextmanager
-def told(path: Path, *, kept: str = "") -> Iterator[None]:
-    """What the system refuses, as one sentence with the path; ``kept`` says what is safe."""
-    try:
-        yield
-    except DoselineError:
-        raise
-    except OSError as error:
-        unknown = (f"it cannot be written: {error}", OTHER)
-        problem, advice = _CAUSES.get(error.errno or 0, unknown)
-        raise ResultError(problem, place=str(path), advice="; ".join(filter(None, (advice, kept)))) from error
 
 
 class Written(NamedTuple):
@@ -121,15 +89,15 @@ def line(text: str) -> bytes:
     """One line of a file that is only ever added to, with a checksum in front: a torn one is known as such.
 
     >>> line("part 1")
-    b'8ba0f9c3 part 1\\n'
+    b'48267e9c part 1\\n'
     """
     data = text.encode()
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
 def read_lines(data: bytes) -> Iterator[str]:
-    """The lines that are whole."""
-    for row in data.split(b"\n"):
+    """The lines that are whole; what stands behind the last end of a line is none."""
+    for row in data.split(b"\n")[:-1]:
         if line_of(row):
             yield row[9:].decode()
 
@@ -161,7 +129,8 @@ class Files(LocalStore):
         self._put(key, value)
 
     def _put(self, key: str, value: Buffer) -> None:
-        data, path = memoryview(value.as_numpy_array()).cast("B"), self.root / key
+        data: memoryview = value.as_numpy_array().data.cast("B")
+        path = self.root / key
         if not path.parent.is_dir():
             self.root.joinpath(key.split("/", 1)[0]).stat()  # fails if the folder is gone
             path.parent.mkdir(parents=True, exist_ok=True)

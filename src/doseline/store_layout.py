@@ -40,6 +40,16 @@ class Stored:
     parted: bool  # written part by part, or at once
 
     @property
+    def nbytes(self) -> int:
+        """Bytes before they are compressed."""
+        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
+
+    @property
+    def files(self) -> int:
+        """How many files hold it."""
+        return math.prod(-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True))
+
+    @property
     def fill(self) -> Any:
         """What stands where nothing was written yet: a number that no result has, where the dtype has one."""
         kind = np.dtype(self.dtype)
@@ -100,6 +110,22 @@ class Layout:
         for at in product(*ranges):
             yield "/".join((name, "c", *map(str, at)))
 
+    def bands(
+        self, name: str, region: tuple[slice, ...]
+    ) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+        """A region as bands of whole chunks along the subjects, each with where it lies in the part."""
+        stored = self.variables[name]
+        own = [slice(0, cut.stop - cut.start) for cut in region]
+        if "subject" not in stored.dims:
+            yield region, tuple(own)
+            return
+        axis = stored.dims.index("subject")
+        for start in range(region[axis].start, region[axis].stop, stored.chunks[axis]):
+            stop = min(start + stored.chunks[axis], region[axis].stop)
+            whole = (*region[:axis], slice(start, stop), *region[axis + 1 :])
+            own[axis] = slice(start - region[axis].start, stop - region[axis].start)
+            yield whole, tuple(own)
+
     def files_of(self, part: int) -> set[str]:
         """All files of a part."""
         place = self.place(part)
@@ -155,7 +181,7 @@ def layout_of(
 
     ``known`` are coordinates in full length, the labels of ``subject`` among them; they are written at once.
     """
-    sizes = {name: len(known[name]) for name in CUT if name in known}
+    sizes = {name: len(known[name]) for name in CUT if name in known and name in template.dims}
     rows_each = min(rows_each, sizes["subject"])
     variables = {}
     for name, value in ((str(name), value) for name, value in template.variables.items()):
@@ -167,7 +193,7 @@ def layout_of(
         parted = name not in known and any(each in CUT for each in dims)
         if parted and kind.kind == "U":
             raise InputError(
-                f"nothing says which words '{name}' has for all subjects",
+                "nothing says which words it has for all subjects",
                 place=name,
                 advice="hand it over in full beforehand, with the labels of the subjects",
             )
@@ -193,9 +219,9 @@ def chunk_shape(
     no divisor that fits, the last dimension is cut instead.
 
     >>> chunk_shape(("meal", "subject", "time"), (2, 20_000, 1681), 4, {"subject": 2500})
-    (1, 2500, 1681)
+    (1, 1250, 1681)
     >>> chunk_shape(("subject", "time"), (20_014, 1681), 8, {"subject": 10_007})
-    (10007, 169)
+    (10007, 187)
     """
     chunk = [min(steps.get(name, size), size) or 1 for name, size in zip(dims, shape, strict=True)]
 
@@ -208,28 +234,16 @@ def chunk_shape(
     if itemsize * math.prod(chunk) <= MOST:
         return tuple(chunk)
     last = len(dims) - 1
-    if "subject" in steps and dims[last] != "subject":
-        axis, whole, length = dims.index("subject"), chunk[dims.index("subject")], chunk[last]
-        row = unit(axis) // length
-        fitting = (
-            (rows, pieces)
-            for pieces in range(1, length + 1)
-            for rows in (_divisor(whole, MOST // (row * -(-length // pieces))),)
-            if rows * row * -(-length // pieces) >= LEAST
-        )
-        chunk[axis], pieces = next(fitting, (1, 1))
-        chunk[last] = -(-length // pieces)
-    elif "subject" in steps:
-        chunk[last] = _divisor(chunk[last], MOST // unit(last))
-    if dims[last] not in steps:
-        chunk[last] = max(1, min(chunk[last], MOST // unit(last)))
+    if "subject" in steps:
+        axis = dims.index("subject")
+        divisors = [each for each in range(1, chunk[axis] + 1) if chunk[axis] % each == 0]
+        row, length = (unit(axis), 1) if axis == last else (unit(axis) // chunk[last], chunk[last])
+        for pieces in range(1, length + 1):
+            course = row * -(-length // pieces)
+            rows = max((each for each in divisors if each * course <= MOST), default=0)
+            if rows * course >= LEAST:
+                chunk[axis], chunk[last] = rows, rows if axis == last else -(-length // pieces)
+                break
+    if itemsize * math.prod(chunk) > MOST and dims[last] not in steps:
+        chunk[last] = max(1, MOST // unit(last))
     return tuple(chunk)
-
-
-def _divisor(number: int, most: int) -> int:
-    """The largest divisor up to ``most``.
-
-    >>> _divisor(2500, 900), _divisor(10007, 900)
-    (625, 1)
-    """
-    return max((each for each in range(1, min(number, most) + 1) if number % each == 0), default=1)

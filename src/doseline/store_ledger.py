@@ -8,6 +8,7 @@ but what should be there.
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -73,8 +74,10 @@ def faults(root: Path, entries: Iterable[Entry]) -> dict[int, str]:
     return dict(reversed(wrong))
 
 
-def sweep(root: Path) -> None:
-    """Delete what a killed process was writing."""
+def sweep(root: Path, ours: Path) -> None:
+    """Delete what a killed process was writing; ``ours`` keeps no folders."""
+    for left in (each for each in ours.iterdir() if each.is_dir()):
+        shutil.rmtree(left, ignore_errors=True)
     for folder, _, names in os.walk(root):
         for name in names:
             if name.endswith(NEW):

@@ -27,7 +27,7 @@ def read_note(path: Path) -> dict[str, Any]:
     ------
     ResultError : there is none, or another program has written it.
     """
-    from doseline.store_files import told
+    from doseline.disk import told
 
     is_free(path)
     with told(path):

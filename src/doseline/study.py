@@ -19,6 +19,8 @@ from doseline.folder import new_folder, reserve
 from doseline.model.complaints import found
 from doseline.model.read import library, load_model, read_text, read_toml, studies
 from doseline.model.spec import Model
+from doseline.planned import Plan
+from doseline.planning import plan
 from doseline.population.cohort import Cohort
 from doseline.request import choices, covariates_of
 from doseline.schedule import refuse_missing_sizes
@@ -27,6 +29,7 @@ from doseline.solver import Solving, solver_of
 from doseline.study_draws import Varying, fit_draws, habit_of
 from doseline.study_people import people_of
 from doseline.study_reading import Head, Sweep, attempt, entry
+from doseline.summaries import exposure as exposure_of
 from doseline.times import read_times
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ SECTIONS = ("study", "cohort", "regimens", "sweep", "adherence", "population", "
 
 PNG: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}}
 """Files a tenth larger, written in half the time."""
+
+MOST_SHOWN = 500
+"""Subjects of a store that are read for pictures of single subjects and of bands."""
 
 STEPS = ("simulating", "exposure", "pictures", "writing")
 """What a run does, in order."""
@@ -65,6 +71,12 @@ class Study:
     def drawn(self) -> bool:
         """Is anything random?"""
         return self.people.seed is not None or self.varying.seed is not None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What `simulate` is asked, beside model, regimens and people."""
+        sections = {**dict(self.sweep), **dict(self.solving), **dict(self.varying)}
+        return sections | {"adherence": self.habit}
 
 
 @dataclass(frozen=True)
@@ -138,11 +150,15 @@ def run_study(
     force: bool = False,
     progress: Progress = lambda step: None,
     client: Any = None,
+    store: Path | None = None,
+    dtype: str = "float64",
 ) -> Results:
     """Simulate a study and write its results: ``levels.nc``, ``exposure.csv``, pictures and the study itself.
 
-    With the ``client`` of a Dask cluster its workers simulate. The folder gets its name when everything in it is
-    written: a run that fails leaves nothing behind.
+    With the ``client`` of a Dask cluster its workers simulate. With a ``store`` levels go there, part by part, instead
+    of into ``levels.nc``; exposure is found while solving, of the last dosing interval, and pictures of single subjects
+    show some of them. The folder gets its name when everything in it is written: a run that fails leaves nothing
+    behind, but what is in the store.
 
     Raises
     ------
@@ -152,23 +168,45 @@ def run_study(
         progress("simulating")
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            asked = {**dict(study.sweep), **dict(study.solving), **dict(study.varying)}
             levels = simulate(
-                study.model, study.regimens, study.people, adherence=study.habit,
-                progress=False, client=client, **asked,
+                study.model, study.regimens, study.people,
+                progress=False, client=client, store=store, dtype=dtype, **study.asked,
             )  # fmt: skip
-        levels.attrs["study"] = study.text
-        progress("exposure")
-        windows = exposure(levels)
+            levels.attrs["study"] = study.text
+            progress("exposure")
+            windows, shown = _exposure(study, levels, client) if store else (exposure(levels), levels)
         table = exposure_table(windows)
         table.to_csv(draft / "exposure.csv", index=False, float_format="%.6g")
         progress("pictures")
-        told = _draw(study, levels, windows, draft)
+        told = _draw(study, shown, windows, draft)
         progress("writing")
-        reserve(draft / "levels.nc", size=levels.nbytes + levels.nbytes // 50 + 2**18)
-        levels.to_netcdf(draft / "levels.nc", engine="h5netcdf")
+        if store is None:
+            reserve(draft / "levels.nc", size=levels.nbytes + levels.nbytes // 50 + 2**18)
+            levels.to_netcdf(draft / "levels.nc", engine="h5netcdf")
+        else:
+            count, few = levels.sizes["subject"], shown.sizes["subject"]
+            some = [f"pictures show {few:,} of {count:,} subjects"] if few < count else []
+            told = [f"levels are in {store}", *some, *told]
         (draft / "study.toml").write_text(study.text, encoding="utf-8")
     return Results(levels, table, folder, (*(str(note.message) for note in notes), *told))
+
+
+def _exposure(study: Study, levels: "xr.Dataset", client: Any) -> "tuple[xr.Dataset, xr.Dataset]":
+    """Exposure of everybody in a store, found while solving, and levels of so many as a picture can show."""
+    asked: dict[str, Any] = {
+        name: each for name, each in study.asked.items() if name not in ("times", "typical")
+    }
+    found = exposure_of(
+        study.model, study.regimens, study.people,
+        intervals="last", until=float(levels["time"].values[-1]), progress=False, client=client, **asked,
+    )  # fmt: skip
+    count = levels.sizes["subject"]
+    return found, levels.isel(subject=slice(None, None, -(-count // MOST_SHOWN))).load()
+
+
+def plan_study(study: Study, *, store: Path | None = None, dtype: str = "float64") -> Plan:
+    """What running a study would be; nothing is written. See `doseline.plan`."""
+    return plan(study.model, study.regimens, study.people, store=store, dtype=dtype, **study.asked)
 
 
 def _draw(study: Study, levels: "xr.Dataset", windows: "xr.Dataset", folder: Path) -> list[str]:

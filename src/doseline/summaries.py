@@ -1,6 +1,6 @@
 """Exposure and bands, of levels that are there or while solving: the same verbs for both."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -9,30 +9,21 @@ import numpy as np
 from doseline.analysis.bands import bands as of_levels
 from doseline.analysis.bands import read_parts
 from doseline.analysis.exposure import exposure as sampled
-from doseline.arm_log import Logs
-from doseline.arms import Arms
 from doseline.asking import Asking, settle
-from doseline.banding import Banding, Counting, band_dataset, read_outputs
-from doseline.cluster import TURNS, spread_of
+from doseline.banding import Banding, bands_of, read_outputs
+from doseline.cluster import spread_of
 from doseline.dosing.records import Records
 from doseline.errors import InputError
-from doseline.exposing import WIDTH, Exposing, Found, blank, read_wanted
-from doseline.exposure_dataset import exposure_dataset
+from doseline.exposing import read_wanted
+from doseline.exposure_dataset import exposures
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, Parts, parts_of
 from doseline.population.groups import read_groups
-from doseline.progress import reporting
-from doseline.results import blank_status, failed
 from doseline.sketch_scale import ERROR
-from doseline.spread import Spread
 from doseline.units import read_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
-
-TOGETHER = 64
-"""Most parts that another process counts in the same sketches: some seconds of work."""
 
 
 def exposure(
@@ -83,7 +74,7 @@ def exposure(
         last one to the end of the course; the same names behind ``course_`` hold for the whole simulated time.
         ``interval_start`` and ``interval_end`` are in hours. Where doses can be missed, intervals are those of the
         regimen. What belongs to the subjects, covariates and random effects among it, goes along.
-        While solving also ``fluctuation`` [%]; for each ``threshold`` ``time_above``, ``time_below`` and
+        While solving also ``fluctuation``; for each ``threshold`` ``time_above``, ``time_below`` and
         ``first_above`` [h]; all of these again behind ``steady_``, and ``accumulation``. Of levels also ``taken`` and
         ``meal_taken``, which say what became of the dose at the start of an interval.
 
@@ -107,7 +98,8 @@ def exposure(
         _refuse_beside_levels(given)
         return sampled(levels_or_model, output=output)  # type: ignore[arg-type]
     _refuse_records(regimens)
-    settled = settle(levels_or_model, regimens, people, times=None, asking=asking, gridless=True)
+    model: Any = levels_or_model
+    settled = settle(model, regimens, people, times=None, asking=asking, gridless=True)
     asked = settled.asked
     end = _until(until, float(settled.times[-1]))
     wanted = read_wanted(
@@ -117,19 +109,7 @@ def exposure(
         thresholds,
         True if steady is None else steady,
     )
-    found = blank(asked, wanted)
-    spread = spread_of(client, threads)
-    parts = parts_of(asked, min(WIDTH, max(1, -(-len(asked.people) // spread.threads))))
-    rows = len(asked.people) * len(asked.draws.labels)
-    with reporting(progress, "exposure", rows) as step:
-        for part, own in spread(Exposing(asked, end, wanted), parts):
-            _place(asked, part, own, found)
-            step(part.span.stop - part.span.start)
-    arms = _arms(asked, np.array([0.0, end]))
-    if asked.on_failure == "raise" and found.status.any():
-        raise failed(asked, arms, found.status, None)
-    log = Logs(arms, found.total, found.count, None, None, None, {})
-    return exposure_dataset(asked, end, wanted, found, log.variables() if arms.random else {})
+    return exposures(asked, end, wanted, spread=spread_of(client, threads), progress=progress)
 
 
 def bands(
@@ -196,38 +176,15 @@ def bands(
         summed = "subject" if over is None else over
         return of_levels(levels_or_model, percents, output=output, over=summed)  # type: ignore[arg-type]
     _refuse_records(regimens)
+    model: Any = levels_or_model
     percents = read_parts((5, 50, 95) if q is None else q)
-    settled = settle(levels_or_model, regimens, people, times=times, asking=asking)
+    settled = settle(model, regimens, people, times=times, asking=asking)
     asked = settled.asked
     groups = read_groups(by, asked.people)
     outputs = read_outputs(asked.model, output, asked.draws.observed)
     banding = Banding(asked, settled.times, groups, outputs, _error(error), _pooled(over, asked))
     spread = spread_of(client, threads)
-    parts = parts_of(asked, min(banding.rows, max(1, -(-len(asked.people) // spread.threads))))
-    status = blank_status(asked)
-    rows = len(asked.people) * len(asked.draws.labels)
-    with reporting(progress, "bands", rows) as step:
-        for part, own in _counted(banding, parts, spread, apart=client is not None):
-            row = 0 if part.replicate is None else part.replicate - asked.draws.first
-            status[row : row + 1, :, :, :, part.span] = own
-            step(part.span.stop - part.span.start)
-    if asked.on_failure == "raise" and status.any():
-        raise failed(asked, _arms(asked, settled.times), status, None)
-    return band_dataset(banding, percents)
-
-
-def _counted(
-    banding: Banding, parts: list[Part], spread: Spread, *, apart: bool
-) -> Iterator[tuple[Part, np.ndarray]]:
-    """Count all parts; gives the status of each. ``apart``: where other processes do it."""
-    if not apart:
-        yield from spread(banding.count, parts)
-        return
-    size = max(1, min(TOGETHER, len(parts) // (TURNS * spread.threads)))
-    tasks = [Parts(parts[begin : begin + size]) for begin in range(0, len(parts), size)]
-    for task, (status, sketches) in spread(Counting(banding), tasks):
-        banding.merge(sketches)
-        yield from zip(task, status, strict=True)
+    return bands_of(banding, percents, spread=spread, apart=client is not None, progress=progress)
 
 
 def _error(given: Any) -> float:
@@ -257,22 +214,9 @@ def _pooled(over: Any, asked: AskedRegimens) -> bool:
     return len(summed) > 1
 
 
-def _place(asked: AskedRegimens, part: Part, own: Found, whole: Found) -> None:
-    """Put the rows of a part where they belong."""
-    row = 0 if part.replicate is None else part.replicate - asked.draws.first
-    for target, values in zip(whole[:4], own[:4], strict=True):
-        target[row : row + 1, :, :, :, part.span] = values
-    for target, values in zip(whole[4:], own[4:], strict=True):
-        target[row : row + 1, :, part.span] = values
-
-
 def _is_dataset(given: Any) -> bool:
     """Whether these are levels, and not a model; `analysis` says what is wrong with other things of xarray."""
     return hasattr(given, "data_vars") or hasattr(given, "coords")
-
-
-def _arms(asked: AskedRegimens, times: np.ndarray) -> Arms:
-    return Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver)
 
 
 def _until(given: Any, end: float) -> float:

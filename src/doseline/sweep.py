@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.arms import Arms
 from doseline.asking import Settled
 from doseline.assembly import Assembly
 from doseline.errors import ClusterError
 from doseline.origin import AskedRegimens
 from doseline.parts import Part, alone, cut, parts_of
 from doseline.progress import reporting
-from doseline.results import attributes, failed, swept
+from doseline.results import arms_of, attributes, failed, swept
 from doseline.run import run
 from doseline.spread import Spread
 from doseline.store import Store
@@ -100,7 +99,7 @@ def into_store(
     parts = parts_of(asked, rows)
     levels = Levels(asked, times)
     template = _one(levels).assign_attrs(attributes(asked))
-    marks, known = fingerprint(asked, times), _known(asked)
+    marks, known = fingerprint(asked, times), known_of(asked)
     with Store.open_or_create(path, template, known, rows_each=rows, fingerprint=marks, dtype=dtype) as store:
         if store.resumed:
             print(store.resumed, file=sys.stderr)
@@ -121,7 +120,7 @@ def in_memory(settled: Settled, *, spread: Spread, progress: Any) -> "xr.Dataset
     rows = min(subjects_each(asked, times), -(-len(asked.people) // (SHARES * spread.threads)))
     parts, work = parts_of(asked, rows), Levels(asked, times)
     try:
-        whole = Assembly.of(_one(work), _known(asked), rows_each=rows)
+        whole = Assembly.of(_one(work), known_of(asked), rows_each=rows)
     except MemoryError:
         sizes = ((len(asked.people), "subjects"), (len(times), "times"))
         raise too_large(int(np.prod(swept(asked))), len(asked.model.outputs), *sizes) from None
@@ -140,7 +139,7 @@ def _one(levels: Levels) -> "xr.Dataset":
     return levels(Part(0, None if draws.replicates is None else draws.labels[0], slice(0, 1)))
 
 
-def _known(asked: AskedRegimens) -> dict[str, np.ndarray]:
+def known_of(asked: AskedRegimens) -> dict[str, np.ndarray]:
     """What is known of all rows beforehand."""
     known: dict[str, Any] = {"subject": asked.people.subject, **asked.people.covariates}
     if asked.draws.replicates is not None:
@@ -152,7 +151,7 @@ def _refuse_failed(settled: Settled, status: np.ndarray, kept: str) -> None:
     """Say which rows could not be solved, if that is what is asked for."""
     asked, times = settled
     if asked.on_failure == "raise" and status.any():
-        arms = Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, times, asked.solver)
+        arms = arms_of(asked, times)
         error = failed(asked, arms, status.reshape(*swept(asked), -1), None)
         error.advice += f"\n{kept}" if kept else ""
         raise error
@@ -188,8 +187,6 @@ def _rows(part: Part) -> int:
 def opened(path: Path) -> "xr.Dataset":
     """A store as a Dataset that reads its numbers when they are asked for."""
     import xarray as xr
-
-    import doseline.accessor  # noqa: F401 (gives the Dataset its .pk)
 
     return xr.open_zarr(path)
 

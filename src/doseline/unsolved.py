@@ -9,6 +9,7 @@ import numpy as np
 from doseline.compile import Values
 from doseline.ended import Ended
 from doseline.errors import STATUS, InputError, SolveError, Status
+from doseline.memory import size_told
 from doseline.model.expression import Expression
 from doseline.model.spec import Model
 
@@ -134,16 +135,42 @@ def _one_of(value: float | np.ndarray, at: int) -> float:
     return float(given[at] if given.size > 1 else given[0])
 
 
-def too_large(combinations: int, outputs: int, *others: tuple[int, str]) -> InputError:
-    """Levels that do not fit into memory; ``others`` are further dimensions, with their names."""
-    size = 8 * combinations * outputs / 2**30
-    for count, _ in others:
-        size *= count
-    told = " x ".join(
-        [f"{combinations} combinations", f"{outputs} outputs", *(f"{n:,} {name}" for n, name in others)]
+INSTEAD = (
+    "keep the levels on disk: add store='course.zarr'",
+    "or take what is made of them without keeping any: dl.exposure(model, ...) or dl.bands(model, ...)",
+    "or fewer times, as in times='4 h'",
+    "or levels of half the size: store='course.zarr' and dtype='float32'",
+)
+"""What to do where levels of regimens do not fit into memory, the best first."""
+
+
+def too_large(
+    combinations: int,
+    outputs: int,
+    *others: tuple[int, str],
+    needed: int | None = None,
+    free: int | None = None,
+    parted: bool = False,
+) -> InputError:
+    """Levels that do not fit into memory; ``others`` are further dimensions, with their names.
+
+    ``needed`` is what they take in all, ``free`` what there is, as far as it is known [byte]; ``parted`` says whether
+    there are ways to do without levels in memory.
+    """
+    size = 8 * combinations * outputs * math.prod(count for count, _ in others)
+    counted = ((combinations, "combinations"), (outputs, "outputs"), *others)
+    told = " x ".join(f"{n:,} {name if n != 1 else name[:-1]}" for n, name in counted)
+    needed = max(size, needed or 0)
+    beside = (
+        f", {size_told(needed)} with all beside them" if needed > 1.1 * size or size <= (free or 0) else ""
     )
+    there = "there is not so much memory" if free is None else f"{size_told(free)} of memory are free"
+    fewer = "or fewer subjects at once"
+    rows = next((count for count, name in others if name == "subjects"), 0)
+    if free is not None and (fitting := int(rows * free / needed)) > 0:
+        digits = 10 ** max(0, len(str(fitting)) - 2)  # two of them say enough
+        fewer += f": {fitting // digits * digits:,} fit" if fitting > 1 else ": 1 fits"
+    advice = [*INSTEAD, fewer] if parted else ["give fewer times", fewer]
     return InputError(
-        f"{told} take {size:,.1f} GiB",
-        place="simulate",
-        advice="there is not so much memory: give fewer times, or fewer subjects at once",
+        f"{told} take {size_told(size)}{beside}, and {there}", place="simulate", advice="\n".join(advice)
     )

@@ -12,7 +12,10 @@ ENTRY = '{{ value = {!r}, unit = "{}", label = "x", source = "test", status = "a
 
 def linear_model(rates, weights, lags, lengths, initial):
     """States s0, s1, ...; ``rates`` [1/h] from (source, target), None: out. A route r0, r1, ... enters each of them."""
-    n, lines = len(weights), ['name = "rates"\ntitle = "x"\nversion = "1"\n[source]\ncitation = "test"\n[parameters]']
+    n, lines = (
+        len(weights),
+        ['name = "rates"\ntitle = "x"\nversion = "1"\n[source]\ncitation = "test"\n[parameters]'],
+    )
     names = {}
     for k, (way, rate) in enumerate(rates.items()):
         names[way] = f"K{k}"

@@ -12,7 +12,7 @@ from scipy.linalg import expm
 from scipy.optimize import brentq, minimize_scalar
 
 DIGITS = 30
-POINTS = 160
+POINTS = 50
 
 
 @dataclass
@@ -74,7 +74,7 @@ def exact_level(piece, t):
 
 
 def curve(piece):
-    """The level as a function of the time after the begin of a piece, and points at which it is monotone between."""
+    """The level as a function of the time after the begin of a piece; points between which it is monotone, and levels."""
     begin, end, whole, weights, state, _ = piece
     start = np.array([float(s) for s in state])
     row = np.append(weights, [0.0, 0.0])
@@ -83,49 +83,62 @@ def curve(piece):
     def level(t):
         return float(row @ (expm(whole * t) @ start))
 
-    points = [0.0, *np.geomspace(length * 1e-7, length, POINTS), *np.linspace(0.0, length, POINTS)]
+    points = np.unique(np.concatenate([[0.0], np.geomspace(length * 1e-6, length, POINTS), np.linspace(0.0, length, POINTS)]))
     points = np.unique(np.minimum(points, length))
-    values = np.array([level(t) for t in points])
+    values = expm(whole * points[:, np.newaxis, np.newaxis]) @ start @ row
     extremes = []
     for k in range(1, len(points) - 1):
         for sign in (1.0, -1.0):
-            if sign * values[k] >= max(sign * values[k - 1], sign * values[k + 1]) and values[k] != values[k - 1]:
+            if sign * values[k] > sign * values[k - 1] and sign * values[k] >= sign * values[k + 1]:
                 bracket = (points[k - 1], points[k + 1])
-                tight = {"xatol": 1e-10 * (bracket[1] - bracket[0])}
+                tight = {"xatol": 1e-8 * (bracket[1] - bracket[0])}
                 best = minimize_scalar(lambda t, s=sign: -s * level(t), bounds=bracket, method="bounded", options=tight)
                 extremes.append(float(best.x))
-    return level, np.unique([*points, *extremes])
+    times = np.append(points, extremes)
+    values = np.append(values, [level(t) for t in extremes])
+    order = np.argsort(times)
+    return level, times[order], values[order]
 
 
-def exposure(body, span, thresholds, changes=()):
-    """Cmax, Tmax, Cmin, AUC, hours above each threshold and when it is first exceeded, within ``span``."""
+def exposure(body, spans, shares, changes=()):
+    """Rows of `exposure_within` for each of the spans, and thresholds: shares of the highest level in the first of them."""
     with mp.workdps(DIGITS):
-        pieces = [
-            piece
-            for piece in stretches(body, sorted({0.0, *span}), changes)
-            if piece[0] >= span[0] and piece[1] <= span[1]
-        ]
-        top, when, low = -math.inf, math.nan, math.inf
-        area, hours, first = mp.mpf(0), [0.0] * len(thresholds), [math.nan] * len(thresholds)
-        for piece in pieces:
-            begin = piece[0]
-            level, points = curve(piece)
-            values = np.array([level(t) for t in points])
-            for t in (points[values.argmax()], points[values.argmin()]):
-                exact = exact_level(piece, t)
+        stops = sorted({0.0, *(t for span in spans for t in span)})
+        pieces = [(piece, *curve(piece)) for piece in stretches(body, stops, changes)]
+        top = exposure_within(pieces, spans[0], [])[0]
+        thresholds = top * np.asarray(shares)
+        return [exposure_within(pieces, span, thresholds) for span in spans], thresholds
+
+
+def exposure_within(pieces, span, thresholds):
+    """Cmax, Tmax, Cmin, AUC, hours above each threshold and when it is first exceeded, within ``span``."""
+    pieces = [each for each in pieces if each[0][0] >= span[0] and each[0][1] <= span[1]]
+    highest = max(values.max() for *_, values in pieces)
+    lowest = min(values.min() for *_, values in pieces)
+    top, when, low = -math.inf, math.nan, math.inf
+    area, hours, first = mp.mpf(0), [0.0] * len(thresholds), [math.nan] * len(thresholds)
+    for piece, level, points, values in pieces:
+        begin = piece[0]
+        # a double knows nothing of a level that is far below the others
+        low = min(low, *(float(sum(w * state[i] for i, w in enumerate(piece[3]))) for state in piece[4:6]))
+        for at in (values.argmax(), values.argmin()):
+            if values[at] >= highest * (1 - 1e-9) or lowest * (1 + 1e-9) >= values[at] > 1e-9 * highest:
+                exact = exact_level(piece, points[at])
                 if exact > top * (1 + 1e-13):
-                    top, when = exact, begin + t
+                    top, when = exact, begin + points[at]
                 low = min(low, exact)
-            area += piece[5][len(body.weights) + 1]
-            for c, limit in enumerate(thresholds):
-                for t0, t1, y0, y1 in zip(points[:-1], points[1:], values[:-1], values[1:], strict=True):
-                    if y0 > limit and math.isnan(first[c]):
-                        first[c] = begin + t0
-                    if (y0 > limit) != (y1 > limit):
-                        cross = brentq(lambda t, limit=limit: level(t) - limit, t0, t1, xtol=1e-14 * t1 + 1e-300)
-                        hours[c] += t1 - cross if y1 > limit else cross - t0
-                        if y1 > limit and math.isnan(first[c]):
-                            first[c] = begin + cross
-                    elif y0 > limit:
-                        hours[c] += t1 - t0
-        return np.array([top, when, low, float(area), *hours, *first])
+        area += piece[5][len(piece[3]) + 1]
+        for c, limit in enumerate(thresholds):
+            for t0, t1, y0, y1 in zip(points[:-1], points[1:], values[:-1], values[1:], strict=True):
+                if y0 > limit and math.isnan(first[c]):
+                    first[c] = begin + t0
+                if (y0 > limit) != (y1 > limit):
+                    cross = t1 if y1 == limit else t0
+                    if (level(t0) > limit) != (level(t1) > limit):
+                        cross = brentq(lambda t, limit=limit, level=level: level(t) - limit, t0, t1, xtol=1e-13 * t1)
+                    hours[c] += t1 - cross if y1 > limit else cross - t0
+                    if y1 > limit and math.isnan(first[c]):
+                        first[c] = begin + cross
+                elif y0 > limit:
+                    hours[c] += t1 - t0
+    return np.array([top, when, low, float(area), *hours, *first])

@@ -11,7 +11,6 @@ import pytest
 from linear_arm import arm_of, linear_model
 from plain_exposure import Body, exposure
 
-import doseline as dl
 from doseline.dosing.dose import Block, Dose
 from doseline.dosing.regimen import Regimen
 from doseline.solve_exposure import Windows, expose
@@ -92,9 +91,9 @@ def test_random_models(seed):
     end = float(arm.times[-1])
     middle = float(course.blocks[0].start + course.blocks[0].period)
     edges = np.array([[0.0, middle], [end - 3.0, end]])
-    thresholds = exposure(body, (0.0, end), [])[0] * np.array([0.2, 0.7, 1.5])
-    windows = Windows(edges, (0.0, end), thresholds, 0)
-    found = expose(arm, windows, Log.unread(1), threads=1)
+    spans = [(0.0, end), *map(tuple, edges)]
+    truth, thresholds = exposure(body, spans, [0.2, 0.7, 1.5])
+    found = expose(arm, Windows(edges, (0.0, end), thresholds, 0), Log.unread(1), threads=1)
     assert found.status[0] == 0
-    for row, span in ((found.course[0], (0.0, end)), *zip(found.inside[0], edges, strict=True)):
-        compare(row, exposure(body, tuple(span), thresholds), thresholds)
+    for row, true in zip((found.course[0], *found.inside[0]), truth, strict=True):
+        compare(row, true, thresholds)

@@ -46,7 +46,9 @@ def test_quantiles_are_within_the_stated_error(levels, found):
 
 def test_ends_are_exact(levels, found):
     assert found["plasma"].sel(quantile=0).values.tolist() == levels["plasma"].min("subject").values.tolist()
-    assert found["plasma"].sel(quantile=100).values.tolist() == levels["plasma"].max("subject").values.tolist()
+    assert (
+        found["plasma"].sel(quantile=100).values.tolist() == levels["plasma"].max("subject").values.tolist()
+    )
 
 
 def test_a_smaller_error_is_kept(people, levels):
@@ -58,9 +60,7 @@ def test_a_smaller_error_is_kept(people, levels):
 
 
 def test_the_bits_do_not_depend_on_threads(people, found):
-    other = dl.bands(
-        "isotretinoin", COURSES, people, q=PARTS, times="6 h", meal=["fed", "fasted"], threads=1
-    )
+    other = dl.bands("isotretinoin", COURSES, people, q=PARTS, times="6 h", meal=["fed", "fasted"], threads=1)
     assert other.identical(found)
 
 
@@ -75,13 +75,17 @@ def test_groups_by_words_and_numbers(people, levels):
         for word in "FM":
             own = level.values[chosen & (sex == word)]
             assert int(grouped["subjects"].sel(SEX=word, WT=which)) == len(own)
-            close(grouped["plasma"].sel(SEX=word, WT=which).values, np.quantile(own, [0.05, 0.5, 0.95], axis=0))
+            close(
+                grouped["plasma"].sel(SEX=word, WT=which).values, np.quantile(own, [0.05, 0.5, 0.95], axis=0)
+            )
 
 
 def test_replicates_apart_and_together(people):
     asked = {"times": "12 h", "seed": 8, "replicates": 3, "output": "plasma"}
     some = people[:60]
-    levels = dl.simulate("isotretinoin", COURSES["low"], some, times="12 h", seed=8, replicates=3)["plasma"].values
+    levels = dl.simulate("isotretinoin", COURSES["low"], some, times="12 h", seed=8, replicates=3)[
+        "plasma"
+    ].values
     apart = dl.bands("isotretinoin", COURSES["low"], some, **asked)
     assert apart["plasma"].dims == ("quantile", "replicate", "time")
     close(apart["plasma"].values, np.quantile(levels, [0.05, 0.5, 0.95], axis=1))
@@ -136,7 +140,10 @@ def test_rows_that_fail_are_left_out_or_told():
         ),
         ({"over": "replicate"}, "over: found 'replicate'\n  while solving it is over='subject'"),
         ({"output": "urine"}, "output: unknown output 'urine'\n  isotretinoin has: plasma, oxo"),
-        ({"q": [50, 5]}, "q: found [50, 5], which does not ascend\n  give percentages, ascending: q=[5, 50, 95]"),
+        (
+            {"q": [50, 5]},
+            "q: found [50, 5], which does not ascend\n  give percentages, ascending: q=[5, 50, 95]",
+        ),
         ({"times": None}, None),
         ({"tims": "6 h"}, None),
     ],

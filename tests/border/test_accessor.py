@@ -55,4 +55,4 @@ def test_it_does_what_the_functions_do(tmp_path):
     levels.to_netcdf(tmp_path / "levels.nc", engine="h5netcdf")
     with xr.open_dataset(tmp_path / "levels.nc", engine="h5netcdf") as read:
         assert read.pk.bands().equals(levels.pk.bands())
-    assert repr(levels.pk) == "levels.pk: .plot(), .bands(), .exposure()"
+    assert repr(levels.pk) == "levels.pk: .plot(), .bands(), .exposure(), .to_parquet()"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
@@ -108,6 +109,63 @@ def test_what_a_run_wrote_is_what_the_script_gives(done):
     pd.testing.assert_frame_equal(table, dl.exposure_table(levels), rtol=1e-5, check_dtype=False)
 
 
+def test_a_store_is_written_and_gone_on_with(command, tmp_path):
+    """Truth: the script's levels and exposure. Levels of another run are not computed again."""
+    (tmp_path / "three.toml").write_text(STUDY, encoding="utf-8")
+    code, out, err = command("run", "three.toml", "--store", "three.zarr", "--dtype", "float32")
+    assert (code, err) == (0, "")
+    assert "levels are in three.zarr" in out
+    assert "Rough" not in out
+    assert "Steady state for high" not in out
+    assert re.search(r"Not at steady state: high \(its average is up to \d+ % away\)", " ".join(out.split()))
+    assert not (tmp_path / "results" / "three" / "levels.nc").exists()
+    study = read_study(tmp_path / "three.toml")
+    levels = dl.simulate(study.model, study.regimens, study.people, **study.asked)
+    with xr.open_zarr(tmp_path / "three.zarr") as kept:
+        assert kept["plasma"].dtype == np.float32
+        np.testing.assert_array_equal(kept["plasma"].values, levels["plasma"].values.astype(np.float32))
+    table = pd.read_csv(tmp_path / "results" / "three" / "exposure.csv")
+    exact = dl.exposure_table(dl.exposure(study.model, study.regimens, study.people, meal=study.sweep.meal))
+    np.testing.assert_allclose(table["AUC (ng/mL * h)"], exact["AUC (ng/mL * h)"], rtol=1e-5)
+    code, _, err = command("run", "three.toml", "--store", "three.zarr", "--dtype", "float32", "--force")
+    assert (code, err) == (0, "three.zarr: 1 of 1 parts are there\n")
+    code, out, err = command("export", "three.zarr", "three.parquet")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"Written to three.parquet: \d+\.\d MB\n", out)
+    frame = pd.read_parquet(tmp_path / "three.parquet")
+    assert len(frame) == levels["plasma"].size
+    code, out, err = command("run", "three.toml", "--store", "three.zarr", "--force")
+    assert code == 2
+    assert err.startswith("three.zarr: it was made with another dtype (float32, now float64)")
+
+
+def test_a_dry_run_writes_nothing(command, tmp_path):
+    """Truth: 3 subjects x 2 regimens x 2 meals are 12 rows; one level every 6 h over 7 days and at its start: 29."""
+    (tmp_path / "three.toml").write_text(STUDY, encoding="utf-8")
+    code, out, err = command("run", "three.toml", "--dry-run")
+    assert (code, err) == (0, "")
+    for text in (
+        "Three people",
+        "12 (3 subjects x 4 arms)",
+        "696 (2 outputs, 29 times)",
+        "fits",
+        "nothing was written",
+    ):
+        assert text in out
+    assert os.listdir(tmp_path) == ["three.toml"]
+
+
+def test_a_dry_run_of_what_does_not_fit(command, tmp_path, monkeypatch):
+    (tmp_path / "three.toml").write_text(STUDY, encoding="utf-8")
+    monkeypatch.setenv("DOSELINE_MEMORY", "6 kB")
+    code, out, err = command("run", "three.toml", "--dry-run")
+    assert code == 2
+    assert "6.0 kB are free: DOES NOT FIT" in out
+    assert err.startswith("simulate: 4 combinations x 2 outputs x 3 subjects x 29 times take 5.6 kB, ")
+    assert "keep the levels on disk: add store='course.zarr'" in err
+    assert os.listdir(tmp_path) == ["three.toml"]
+
+
 def test_results_are_not_overwritten(done, command, tmp_path):
     folder, _ = done
     study = folder.parent.parent / "three.toml"
@@ -198,9 +256,9 @@ def test_show_checks(command):
     assert out.count("identity") + out.count("calibration") > 0
 
 
-@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("models", "--help"), ("show", "--help")])
-def test_help_reads_well(command, words):
-    code, out, err = command(*words)
+@pytest.mark.parametrize("word", ["", "run", "export", "models", "show"])
+def test_help_reads_well(command, word):
+    code, out, err = command(*word.split(), "--help")
     assert (code, err) == (0, "")
     assert "Usage: doseline" in out
 

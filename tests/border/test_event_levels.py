@@ -488,7 +488,9 @@ def test_rows_are_counted_as_rows_where_meals_are_swept():
 
 
 @pytest.mark.parametrize(
-    ("times", "sizes"), [(None, "3 observations"), ("1 h", "2 subjects x 5 times")], ids=["records", "grid"]
+    ("times", "sizes"),
+    [(None, "3 observations take 48 B"), ("1 h", "2 subjects x 5 times take 160 B")],
+    ids=["records", "grid"],
 )
 def test_what_does_not_fit_into_memory_is_told(times, sizes, monkeypatch):
     def refuse(*arguments, **how):
@@ -498,8 +500,8 @@ def test_what_does_not_fit_into_memory_is_told(times, sizes, monkeypatch):
     with pytest.raises(InputError) as caught:
         dl.simulate(MODEL, read(), times=times, meal=["fed", "fasted"])
     assert str(caught.value) == (
-        f"simulate: 2 combinations x 1 outputs x {sizes} take 0.0 GiB\n"
-        "  there is not so much memory: give fewer times, or fewer subjects at once"
+        f"simulate: 2 combinations x 1 output x {sizes}, and there is not so much memory\n"
+        "  give fewer times\n  or fewer subjects at once"
     )
 
 

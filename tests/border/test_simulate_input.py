@@ -267,12 +267,19 @@ def test_parameters(parameter, value, message):
     assert str(caught.value) == message
 
 
-def test_more_levels_than_memory():
+def test_more_levels_than_memory(monkeypatch):
+    """Truth: 8 bytes x 2 x 100,000 x 10,000,000 are 16 TB; 32 GB hold 200 of the subjects."""
+    monkeypatch.setenv("DOSELINE_MEMORY", "32.1 GB")
     with pytest.raises(InputError) as caught:
         levels(people={"WT": np.linspace(40, 120, 100_000)}, times=np.arange(10_000_000.0))
     assert str(caught.value) == (
-        "simulate: 1 combinations x 2 outputs x 100,000 subjects x 10,000,000 times take 14,901.2 GiB\n"
-        "  there is not so much memory: give fewer times, or fewer subjects at once"
+        "simulate: 1 combination x 2 outputs x 100,000 subjects x 10,000,000 times take 16.0 TB, "
+        "and 32.1 GB of memory are free\n"
+        "  keep the levels on disk: add store='course.zarr'\n"
+        "  or take what is made of them without keeping any: dl.exposure(model, ...) or dl.bands(model, ...)\n"
+        "  or fewer times, as in times='4 h'\n"
+        "  or levels of half the size: store='course.zarr' and dtype='float32'\n"
+        "  or fewer subjects at once: 200 fit"
     )
 
 

@@ -21,6 +21,8 @@ CONDITIONS = ("replicate", "regimen", "formulation", "meal", "subject")
 """Dimensions of a row; a table has them in this order."""
 ALONG = ("total_dose", "doses_taken", "doses_planned")
 """What is said of the course of each subject."""
+OF_STEADY = "Cavg / Cavg at steady state"
+"""Column of a table of exposure that was found while solving: how far the last interval has come."""
 METHOD = (
     "highest and lowest sampled level, the ends of the window included; area linear up, logarithmic down; "
     "NaN where the times do not reach the end of the window, where the subject's doses have ended before it, and where "
@@ -129,6 +131,8 @@ def exposure_table(levels: "xr.Dataset", *, output: str | None = None) -> "pd.Da
     compared = earlier(table).isel(interval=last - 1, drop=True)
     before = full["AUC"].isel(interval=(compared - 1).clip(min=0), drop=True).where(compared > 0)
     columns["change of AUC from the interval before (%)"] = 100 * (chosen["AUC"] / before - 1)
+    if "steady_Cavg" in full:
+        columns[OF_STEADY] = chosen["Cavg"] / full["steady_Cavg"]
     columns[f"course AUC ({full['AUC'].attrs['units']})"] = full["course_AUC"]
     columns[f"course Cmax ({full['Cmax'].attrs['units']})"] = full["course_Cmax"]
     columns["total dose (mg)"] = full["total_dose"]

@@ -10,6 +10,7 @@ from doseline.kernels.agenda import ENTRY as AGENDA_ENTRY
 from doseline.kernels.agenda import TABLE
 from doseline.kernels.fixed_point import blank_history
 from doseline.kernels.kernel import kernel, one_at_a_time
+from doseline.kernels.lane_exposure import blank_watch, open_eyes, watch_steps
 from doseline.kernels.lane_state import (
     MOVING,
     NO_NUMBER,
@@ -226,12 +227,13 @@ def read_off(show, n, grid, out, w, lanes):
 
 
 @kernel(counted=False)
-def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told, memory):
+def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told, memory, watch):
     """Solve the subjects ``span[0] .. span[1] - 1`` but for those that ``told.ended`` says are not `SOLVED`.
 
     ``rhs``, ``show`` and ``jacobian`` are what a model brings along. ``out`` is (output, 1, observation), or (output,
     subject, time) where the grid has times. ``watchful``: a subject that turns out to be stiff ends as `STIFF`.
-    ``memory`` comes from `blank_lanes`, and no two threads may share it.
+    ``memory`` comes from `blank_lanes`, and no two threads may share it. ``watch`` is None, or of `blank_watch`: then
+    the grid has no times, and exposure is gathered. It is compiled once for each, and costs nothing where it is None.
     """
     w, lanes = memory.w, memory.lanes
     n = problem.initial.shape[1]
@@ -270,6 +272,9 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                 for l in range(LANES):
                     if w[ALIVE + l] > 0.0 and w[MISS + l] <= 1.0 and w[STRIDES + l] >= WATCHED_FROM:
                         look_for_stiffness(lanes[l], l, method, w)
+            if watch is not None:
+                open_eyes(w, lanes)
+                over = wide
             if over > 0:
                 if method == DOP853:
                     dop853_dense(rhs, w, n, timed)
@@ -278,7 +283,10 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
                     tsit5_dense(rhs, w, n)
                 else:
                     rodas5p_dense(w, n)
-                read_off(show, n, grid, out, w, lanes)
+                if watch is None:
+                    read_off(show, n, grid, out, w, lanes)
+                else:
+                    watch_steps(show, n, watch, w, lanes)
             refused = take_steps(wide, w)
             if refused == 0:
                 for q in range(n * LANES):
@@ -305,20 +313,24 @@ def drive(span, method, watchful, rhs, show, jacobian, problem, grid, out, told,
 
 
 _ONE_AT_A_TIME = one_at_a_time()
+_COMPILED = {False: False, True: False}
 
 
-def compile_drive():
-    """Compile the drive, or load it: once, for any functions. It takes no other signature than this one."""
+def compile_drive(watched=False):
+    """Compile the drive, or load it: once, for any functions, and once more for those that watch. No other way."""
     with _ONE_AT_A_TIME:
-        if not drive.overloads:
+        if not _COMPILED[watched]:
             reals, counts = np.zeros((1, 1)), np.zeros(2, np.int64)
             problem = Problem(
                 counts, np.zeros(1, TABLE), reals, reals, reals[0], reals[0] > 0, 1.0, 1, True, 0
             )
             told = Told(counts, counts, reals[0], reals)
             out = np.zeros((1, 1, 1))
-            arguments = ((0, 1), 0, True, problem, Grid(reals[0], 0.0), out, told, blank_lanes(1, 1))
+            watch = blank_watch(reals[:0], (0.0, 1.0), reals[0], 0, rtol=1.0, subjects=1) if watched else None
+            arguments = ((0, 1), 0, True, problem, Grid(reals[0], 0.0), out, told, blank_lanes(1, 1), watch)
             span, method, watchful, *others = map(typeof, arguments)
+            drive.disable_compile(False)
             drive.compile(types.void(span, method, watchful, FUNCTION, FUNCTION, FUNCTION, *others))
             drive.disable_compile()
+            _COMPILED[watched] = True
     return drive

@@ -9,6 +9,9 @@ difference of the states at the begins of a piece and of one whose extremes are 
 for no amount is ever seen with more than the largest weight of any compartment. The rate of an infusion adds as much
 for each hour. Once levels have settled, or where they go on rising, d is nothing, and one piece speaks for all.
 
+``size`` is a tuple of the length n, as in `propagator`, and ``loose`` an array of it: what every piece needs is compiled
+for each number of states, and the rest, which takes longer to compile than to run, for all of them.
+
 Exposure is ``out`` (window + 1, column), the course last. Columns are Cmax, Tmax, Cmin, AUC, hours above each
 threshold, and when each is first exceeded.
 """
@@ -89,7 +92,7 @@ def blank_room(n, doses, cuts, thresholds):
     return (*blank_pieces(n, doses, cuts), blank_numbers(n, thresholds))
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def take_up(w, system, line, asked, size):
     """Write the numbers of one body down."""
     n = len(size)
@@ -115,7 +118,7 @@ def face(w, fine, size):
     return sound
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def add_above(out, row, column, hours, first, many):
     """Hours above a threshold, and when it is first exceeded, join what is known."""
     out[row, column] += hours
@@ -138,7 +141,7 @@ def examine(p, w, table, tags, out, many, size):
                 add_above(out, row, ABOVE + c, w[FOUND, HOURS + c], first, many)
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def speak(p, held, w, table):
     """What was found of a piece counts for the course, and it speaks for others from now on."""
     w[KNOWN, 0], w[KNOWN, 1] = max(w[KNOWN, 0], table[p, HIGHEST]), min(w[KNOWN, 1], table[p, LOWEST])
@@ -148,7 +151,7 @@ def speak(p, held, w, table):
     return held + 1
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def is_open(p, held, w, table, many, size):
     """Could a piece change what is known of extremes, or does a threshold lie among its levels?
 
@@ -204,7 +207,7 @@ def promising(which, span, w, table, tags, size):
 
 
 @kernel(counted=False)
-def judge(span, w, table, tags, out, many, size):
+def judge(span, w, table, tags, out, many, size, loose):
     """Look for what windows and the course need, among the pieces ``span[0] .. span[1] - 1`` of one body."""
     held, highest, course = np.int64(0), np.int64(-1), out.shape[0] - 1
     # one loop, for each call of `examine` would be compiled in full: pieces of windows; four that promise much; the rest
@@ -217,7 +220,7 @@ def judge(span, w, table, tags, out, many, size):
         elif turn < pieces + 4:
             which = turn - pieces
             if which == 3 and highest >= 0:
-                row_after(w, table[highest, REACHED], size)
+                row_after(w, table[highest, REACHED], loose)
             p = promising(which, span, w, table, tags, size) if which > 0 or highest < 0 else -1
         else:
             p = span[1] - 1 - (turn - pieces - 4)
@@ -229,14 +232,14 @@ def judge(span, w, table, tags, out, many, size):
                         add_above(out, course, ABOVE + c, w[FOUND, HOURS + c], table[p, BEGIN], many)
                 p = -1
         if p >= 0:
-            examine(p, w, table, tags, out, many, size)
+            examine(p, w, table, tags, out, many, loose)
             if tags[p, INSIDE]:
                 held = speak(p, held, w, table)
                 if highest < 0 or table[p, HIGHEST] > table[highest, HIGHEST]:
                     highest = p
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def begin_rows(out, many):
     """Nothing is known yet."""
     for row in range(out.shape[0]):
@@ -245,7 +248,7 @@ def begin_rows(out, many):
             out[row, ABOVE + c], out[row, ABOVE + many + c] = 0.0, math.inf
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def as_good_as(p, other, table, size):
     """Does a piece surely come to the level of another one of the same body, but for rounding?"""
     good = table[p, LENGTH] >= table[other, REACHED]
@@ -283,8 +286,8 @@ def finish(pieces, w, table, tags, out, many, size):
                 out[row, ABOVE + many + c] = np.nan
 
 
-@kernel(counted=False)
-def pass_piece(p, w, table, tags, out, size):
+@kernel(inline="always", counted=False)
+def pass_piece(p, w, table, tags, out, size, loose):
     """Move the state over a piece, and add the area under its level up."""
     n, alike = len(size), tags[p, ALIKE]
     if tags[p, CLOSING]:
@@ -301,7 +304,7 @@ def pass_piece(p, w, table, tags, out, size):
         for i in range(n):
             w[STATE, i] = w[TOTAL, i]
     else:
-        area = advance(w, STATE, table[p, LENGTH], size)
+        area = advance(w, STATE, table[p, LENGTH], loose)
     table[p, AFTER] = dot(w, WEIGHT, STATE, size)
     if tags[p, WINDOW] >= 0:
         out[tags[p, WINDOW], AUC] += area
@@ -310,7 +313,7 @@ def pass_piece(p, w, table, tags, out, size):
 
 
 @kernel
-def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table, tags, out, size):
+def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table, tags, out, size, loose):
     """Exposure of one subject into ``out``; False where numbers end.
 
     Its doses are row ``row`` of ``amount``, ``line`` is its first body, and ``zero`` the cut at time zero.
@@ -324,11 +327,11 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
     for p in range(pieces + 1):
         if sound and tags[p, BODY] != body:
             if body >= 0:
-                judge((begun, p), w, table, tags, out, many, size)
+                judge((begun, p), w, table, tags, out, many, size, loose)
             begun, body = p, tags[p, BODY]
             if body >= 0:
-                take_up(w, system, line + body, asked, size)
-                sound = face(w, asked.fine, size)
+                take_up(w, system, line + body, asked, loose)
+                sound = face(w, asked.fine, loose)
         if sound and p < pieces:
             if empty and tags[p, CUT] >= zero:
                 empty = False
@@ -336,8 +339,8 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
                     w[STATE, i] += system.initial[line, i]
             for k in range(tags[p, FIRST], tags[p + 1, FIRST]):
                 w[STATE, inputs.place[k]] += amount[row, inputs.kind[k]] * inputs.factor[k]
-            pass_piece(p, w, table, tags, out, size)
-    finish(pieces, w, table, tags, out, many, size)
+            pass_piece(p, w, table, tags, out, size, loose)
+    finish(pieces, w, table, tags, out, many, loose)
     course = out.shape[0] - 1
     sound = sound and math.isfinite(out[course, CMAX]) and math.isfinite(out[course, AUC])
     for i in range(n):
@@ -345,7 +348,7 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
     return sound
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def forget(table, pieces):
     """Nothing is known of the pieces of the next subject."""
     for p in range(pieces):
@@ -353,7 +356,7 @@ def forget(table, pieces):
 
 
 @kernel
-def expose_course(span, able, system, course, cuts, asked, room, out, solved, size):
+def expose_course(span, able, system, course, cuts, asked, room, out, solved, size, loose):
     """Exposure of subjects ``span[0] .. span[1] - 1`` who take their doses as prescribed.
 
     ``out`` is (subject, window + 1, column), ``able`` and ``solved`` (subject,). ``room`` comes from `blank_room`, and no
@@ -370,12 +373,12 @@ def expose_course(span, able, system, course, cuts, asked, room, out, solved, si
                 planned = row
             forget(table, pieces)
             solved[row] = walk_pieces(
-                pieces, row, row, system, inputs, course.amount, cuts.zero, asked, w, table, tags, out[row], size
+                pieces, row, row, system, inputs, course.amount, cuts.zero, asked, w, table, tags, out[row], size, loose
             )
 
 
 @kernel
-def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size):
+def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size, loose):
     """Exposure of a block of subjects whose doses differ; ``able``, ``arrivals`` and ``solved`` are the block's.
 
     ``first`` is where its first one is in ``out`` and in ``system``, which has body after body of each subject.
@@ -389,5 +392,5 @@ def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solve
             line = first[1] + row * asked.bodies
             solved[row] = walk_pieces(
                 pieces, row, line, system, inputs, arrivals.amount, cuts.zero, asked, w, table, tags,
-                out[first[0] + row], size,
+                out[first[0] + row], size, loose,
             )  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 
 from doseline.kernels.kernel import kernel
 from doseline.kernels.ladder import PACE, RUNG, rows
+from doseline.kernels.program import SAME
 from doseline.kernels.rungs import (
     CURVE,
     DEGREE,
@@ -48,13 +49,13 @@ MOST_STEPS = 100
 """Newton's method, or halving where it leaves the bracket, needs no more."""
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def opposite(one, other):
     """Are two numbers on different sides of zero?"""
     return (one < 0.0 < other) or (other < 0.0 < one)
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def may_hide(slope, curve, later_slope, later_curve):
     """Can the slope have crossed zero and come back?"""
     same = (slope > 0.0 and later_slope > 0.0) or (slope < 0.0 and later_slope < 0.0)
@@ -124,7 +125,7 @@ def close_in(w, row, rung, bracket, order, level, rising, size):
     return passed, solve_within(w, order, level * scale, low / step, high / step, rising)
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def note(w, roots, time, level):
     """Write one extreme down; returns how many there are."""
     w[ROOT, roots], w[PEAK, roots] = time, level
@@ -172,7 +173,12 @@ def turns(w, rung, size):
                 if opposite(value, slope):
                     for half in range(2):
                         s = solve_within(
-                            w, TURN, 0.0, half * bottom, half * 1.0 + (1 - half) * bottom, (slope < 0.0) == (half == 0)
+                            w,
+                            TURN,
+                            0.0,
+                            half * bottom,
+                            half * 1.0 + (1 - half) * bottom,
+                            (slope < 0.0) == (half == 0),
                         )
                         roots = note(w, roots, begun + s * step, level_in(w, s))
     return roots
@@ -189,7 +195,7 @@ def search(w, length, ending, many, size):
         w[HERE, i] = w[START, i]
     before = dot(w, WEIGHT, HERE, size)
     slope, curve = dot(w, SLOPE, HERE, size), dot(w, CURVE, HERE, size)
-    top, when, least = before, 0.0, before
+    top, when, least, mark = before, 0.0, before, before
     for c in range(many):
         w[FOUND, HOURS + c] = 0.0
         w[FOUND, HOURS + many + c] = 0.0 if before > w[LIMITS, c] else math.inf
@@ -213,8 +219,10 @@ def search(w, length, ending, many, size):
         begin = 0.0
         for r in range(roots + 1):
             stop, after = w[ROOT, r], w[PEAK, r]
-            if after > top:
-                top, when = after, t + stop
+            top = max(top, after)
+            # what is higher by rounding alone is not reached later
+            if after > mark + SAME * abs(mark):
+                mark, when = after, t + stop
             least = min(least, after)
             for c in range(many):
                 above, still = before > w[LIMITS, c], after > w[LIMITS, c]

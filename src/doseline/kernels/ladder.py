@@ -32,7 +32,9 @@ STATE, SPARE, TRAIN = rows(0, 3)
 # the system that the ladder stands on [1/h], and the same plus the fastest loss on the diagonal
 MATRIX, SHIFTED = rows(3, 2)
 TERM, TOTAL, FOLLOWING = rows(5, 3)  # of the series
-LOSS, GONE = rows(8, 2)  # what leaves the body per hour (-1: the rate of an infusion), and over the highest rung
+LOSS, GONE = rows(
+    8, 2
+)  # what leaves the body per hour (-1: the rate of an infusion), and over the highest rung
 PACE = 10  # fastest loss [1/h]; step of the lowest rung [h]; how many rungs are made
 (STRIDE,) = rows(11, 1)  # propagator over a step of the grid
 HELD, LEAVES, ENTERS = rows(12, 3)  # of the elimination in `steady`

@@ -79,7 +79,7 @@ def run_period(row, count, amount, period, inputs, w, size):
 
 
 @kernel
-def expose_period(span, able, system, course, period, cuts, asked, room, out, once, ended, size):
+def expose_period(span, able, system, course, period, cuts, asked, room, out, once, ended, size, loose):
     """Exposure over one period at steady state, of subjects ``span[0] .. span[1] - 1``, into ``out`` (subject, 1, column).
 
     ``once`` (subject,) is the area over a period after its doses, in an empty body. ``able`` (subject,); how it ended
@@ -90,22 +90,22 @@ def expose_period(span, able, system, course, period, cuts, asked, room, out, on
     for row in range(span[0], span[1]):
         ended[row] = LOST
         if able[row]:
-            take_up(w, system, row, asked, size)
-            sound = stand_with(w, period, asked.fine, size)
+            take_up(w, system, row, asked, loose)
+            sound = stand_with(w, period, asked.fine, loose)
             count, running, settled = np.int64(0), np.int64(0), True
             # first the doses of one period alone, then of all of them
             for wrapped in range(2 if sound else 0):
                 count, running = list_period(row, course, period, wrapped == 1, inputs, w)
                 for i in range(n):
                     w[STATE, i] = w[START, i]
-                area = run_period(row, count, course.amount, period, inputs, w, size)
+                area = run_period(row, count, course.amount, period, inputs, w, loose)
                 if wrapped == 0:
                     once[row] = area
             if sound:
                 for i in range(n):
                     w[TRAIN, i] = w[STATE, i]
-                propagator(w[MATRIX], w[LOSS], period, w[KEPT_STEP], w[SCRATCH : SCRATCH + 4], size)
-                settled = balance(w, KEPT_STEP, SCRATCH + 2, course.inflows, size)
+                propagator(w[MATRIX], w[LOSS], period, w[KEPT_STEP], w[SCRATCH : SCRATCH + 4], loose)
+                settled = balance(w, KEPT_STEP, SCRATCH + 2, course.inflows, loose)
                 for i in range(n):
                     w[STATE, i] = w[TRAIN, i] + (w[START, i] if w[LOSS, i] < 0.0 else 0.0)
                     sound = sound and math.isfinite(w[STATE, i])
@@ -118,9 +118,9 @@ def expose_period(span, able, system, course, period, cuts, asked, room, out, on
                     tags[p, ALIKE] = -1
                     for k in range(tags[p, FIRST], tags[p + 1, FIRST]):
                         w[STATE, inputs.place[k]] += course.amount[row, inputs.kind[k]] * inputs.factor[k]
-                    pass_piece(p, w, table, tags, out[row], size)
-                judge((np.int64(0), pieces), w, table, tags, out[row], many, size)
-                finish(pieces, w, table, tags, out[row], many, size)
+                    pass_piece(p, w, table, tags, out[row], size, loose)
+                judge((np.int64(0), pieces), w, table, tags, out[row], many, size, loose)
+                finish(pieces, w, table, tags, out[row], many, loose)
                 if math.isfinite(out[row, 0, 0]) and math.isfinite(out[row, 0, 3]):
                     ended[row] = SETTLED
             elif sound:

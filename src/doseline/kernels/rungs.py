@@ -40,7 +40,9 @@ START, HERE, THERE, LOW = rows(ROWS + 3, 4)  # states of a piece
 (ROW,) = rows(ROWS + 8, 1)  # weights . exp(A t) for one time
 POLY = ROWS + 9  # coefficients of the level within the lowest rung
 ROOT, PEAK = ROWS + 10, ROWS + 11  # extremes of a cell: when [h], and the level there
-SPREAD = ROWS + 12  # how far an output can follow an amount, up and down; cells in an octave, as a power of two
+SPREAD = (
+    ROWS + 12
+)  # how far an output can follow an amount, up and down; cells in an octave, as a power of two
 DEGREE = 11
 """Highest power: a step of the lowest rung moves no more than an eighth, and the next term is below 1e-18."""
 (TAYLOR,) = rows(ROWS + 13, 1)
@@ -49,7 +51,9 @@ DEGREE = 11
 PLAN = ROWS + 14 + DEGREE + 2 * RUNGS  # longest piece [h]; how many lengths come often, and those [h]
 FOUND = PLAN + 1  # what is found of a piece, see below
 LIMITS = PLAN + 2  # thresholds
-KNOWN = PLAN + 3  # highest and lowest level of the course so far, and behind them pieces that speak for others
+KNOWN = (
+    PLAN + 3
+)  # highest and lowest level of the course so far, and behind them pieces that speak for others
 KEPT = 4
 """Lengths that come often and may have a propagator of their own."""
 (KEPT_STEP,) = rows(PLAN + 4, 1)
@@ -71,7 +75,7 @@ def blank_numbers(n, thresholds):
     return w
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def dot(w, row, other, size):
     """Product of two rows."""
     total = 0.0
@@ -80,7 +84,7 @@ def dot(w, row, other, size):
     return total
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def carry(w, matrix, source, target, size):
     """``target = matrix @ source``, all of them rows; target is not the source."""
     n = len(size)
@@ -146,7 +150,7 @@ def expand(w, row, size):
         w[POLY, m] = dot(w, TAYLOR + m, row, size)
 
 
-@kernel(counted=False)
+@kernel(inline="always", counted=False)
 def level_in(w, s):
     """Level at the fraction ``s`` of the lowest rung's step, from its coefficients."""
     level = w[POLY, DEGREE]

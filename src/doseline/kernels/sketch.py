@@ -50,7 +50,9 @@ class Sheet(NamedTuple):
     counts: np.ndarray  # (bucket of all stores) how many numbers
     first: np.ndarray  # (store,) lowest bucket of the window, counted from the smallest number there is
     size: np.ndarray  # (store,) number of buckets in the window; 0: none yet
-    span: np.ndarray  # (store, 3) lowest and highest bucket that is not empty; OFFSET + bucket is its place in `counts`
+    span: (
+        np.ndarray
+    )  # (store, 3) lowest and highest bucket that is not empty; OFFSET + bucket is its place in `counts`
     tally: np.ndarray  # (TALLIES, time)
     extreme: np.ndarray  # (2, time) least and greatest finite number
 
@@ -104,17 +106,19 @@ def put(x, time, sheet, scale):
 
 
 @kernel(counted=False)
-def count(values, rows, start, sheet, scale, waiting):
+def count(values, rows, start, during, sheet, scale, waiting, seen):
     """Count rows of ``values`` (subject, time), from ``rows[start]`` on, until all are or no more could wait.
 
-    Numbers inside of what has been seen in their cell change nothing else, and are counted here; others wait.
-    Returns how far it came, how many wait, and how many rows had any number.
+    Only the times from ``during[0]`` up to ``during[1]`` are looked at. Numbers inside of what has been seen in their
+    cell change nothing else, and are counted here; others wait. ``seen`` (row,) becomes true where there is a number.
+    Returns how far it came, and how many wait.
     """
-    times, filled, seen, k = values.shape[1], 0, 0, start
-    while k < rows.shape[0] and filled + times <= waiting.time.shape[0]:
+    begin, end = during
+    times, filled, k = values.shape[1], 0, start
+    while k < rows.shape[0] and filled + end - begin <= waiting.time.shape[0]:
         row, before = values[rows[k]], filled
-        for time in range(times):
-            x = np.float64(row[time])
+        for time in range(begin, end):
+            x = np.float64(row[np.uint64(time)])
             digits = x.view(np.int64)
             store = np.uint64(time + times if digits < 0 else time)
             bucket = bucket_of(digits & MAGNITUDE, scale)
@@ -126,18 +130,18 @@ def count(values, rows, start, sheet, scale, waiting):
                 at = np.uint64(filled)
                 waiting.value[at], waiting.time[at] = x, time
                 filled += 1
-        seen += filled - before < times or any_number(row)
+        seen[k] |= filled - before < end - begin or any_number(row[begin:end])
         k += 1
-    return k, filled, seen
+    return k, filled
 
 
 @kernel(counted=False)
 def any_number(row):
     """Is there a number in a row?"""
+    missing = 0
     for x in row:
-        if not math.isnan(x):
-            return True
-    return False
+        missing += math.isnan(x)
+    return missing < row.shape[0]
 
 
 @kernel(counted=False)
@@ -234,7 +238,8 @@ def step(slot, time, sheet, scale):
 @kernel(counted=False)
 def walk(rank, slot, passed, value, time, sheet, scale):
     """Go on to the slot that holds the number of a rank, from 0 on; ``passed`` are those up to the end of a slot."""
-    while passed <= rank:
+    slots = sheet.size[time] + sheet.size[sheet.tally.shape[1] + time] + 3
+    while passed <= rank and slot < slots:
         held, value = step(slot, time, sheet, scale)
         passed += held
         slot += 1
@@ -280,4 +285,6 @@ def between(low, high, share):
     if share == 0.0 or low == high:
         return low
     step = high - low
+    if math.isinf(step):
+        return low * (1.0 - share) + high * share
     return low + step * share if share < 0.5 else high - step * (1.0 - share)

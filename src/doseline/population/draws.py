@@ -146,7 +146,7 @@ def record_draws(model: Model, asked: Mapping[str, Any], adherence: Any) -> Draw
         if given is not None:
             raise InputError(f"found {given!r:.60}", place=name, advice=advice)
     by_table = dict(asked, visits=BY_TABLE)
-    found = read_draws(model, by_table, cohort_seed=None, sobol=False, end=0.0, others=False, frames=4)
+    found = read_draws(model, by_table, cohort_seed=None, sobol=False, end=0.0, others=False, frames=5)
     return replace(found, visits=(0.0,))
 
 
