@@ -119,6 +119,39 @@ def test_rows_that_cannot_be_solved(client, people):
     assert str(there.value) == str(here.value)
 
 
+def test_another_version_is_told(client, people, monkeypatch):
+    monkeypatch.setattr("doseline.cluster.__version__", "9.9.0")
+    with pytest.raises(ClusterError, match=rf"has doseline {dl.__version__}, and this process has 9\.9\.0\n"):
+        dl.bands("isotretinoin", COURSE, people, times="6 h", client=client)
+
+
+def test_a_folder_that_workers_do_not_see(client, people, monkeypatch, tmp_path):
+    # each machine has a folder of that name: the workers look at one in which this process has left no mark
+    monkeypatch.setattr("doseline.store.holder", lambda folder: "of another machine")
+    with pytest.raises(OSError, match="does not find the store there") as caught:
+        dl.simulate("isotretinoin", COURSE, people, times="6 h", store=tmp_path / "a.zarr", client=client)
+    assert "give a folder that this process and all workers share" in str(caught.value)
+
+
+def test_ctrl_c_cancels_what_was_handed_out(client, people, small, tmp_path):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(
+        KeyboardInterrupt, match=r"a\.zarr: \d+ of \d+ parts are there; the same call goes on"
+    ):
+        dl.simulate(
+            "isotretinoin",
+            COURSE,
+            people,
+            times="6 h",
+            store=tmp_path / "a.zarr",
+            client=client,
+            progress=stop,
+        )
+    assert not [state for state in client.futures.values() if state.status == "pending"]
+
+
 def test_a_worker_that_is_killed_loses_nothing(client, people, small, tmp_path):
     asked = {"times": "6 h", "meal": "fed"}
     client.wait_for_workers(2)
@@ -157,39 +190,6 @@ def test_a_part_of_which_workers_die_is_told(client):
         "  give workers more memory, or fewer threads each; their logs say more"
     )
     client.wait_for_workers(2)
-
-
-def test_another_version_is_told(client, people, monkeypatch):
-    monkeypatch.setattr("doseline.cluster.__version__", "9.9.0")
-    with pytest.raises(ClusterError, match=rf"has doseline {dl.__version__}, and this process has 9\.9\.0\n"):
-        dl.bands("isotretinoin", COURSE, people, times="6 h", client=client)
-
-
-def test_a_folder_that_workers_do_not_see(client, people, monkeypatch, tmp_path):
-    # each machine has a folder of that name: the workers look at one in which this process has left no mark
-    monkeypatch.setattr("doseline.store.holder", lambda folder: "of another machine")
-    with pytest.raises(OSError, match="does not find the store there") as caught:
-        dl.simulate("isotretinoin", COURSE, people, times="6 h", store=tmp_path / "a.zarr", client=client)
-    assert "give a folder that this process and all workers share" in str(caught.value)
-
-
-def test_ctrl_c_cancels_what_was_handed_out(client, people, small, tmp_path):
-    def stop(done, total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(
-        KeyboardInterrupt, match=r"a\.zarr: \d+ of \d+ parts are there; the same call goes on"
-    ):
-        dl.simulate(
-            "isotretinoin",
-            COURSE,
-            people,
-            times="6 h",
-            store=tmp_path / "a.zarr",
-            client=client,
-            progress=stop,
-        )
-    assert not [state for state in client.futures.values() if state.status == "pending"]
 
 
 @pytest.mark.slow
