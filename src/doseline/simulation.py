@@ -17,6 +17,7 @@ from doseline.origin import AskedRegimens, asked
 from doseline.request import thread_count
 from doseline.run import run
 from doseline.solver import ATOL, MOST_STEPS, RTOL
+from doseline.store_layout import read_dtype
 from doseline.times import read_times
 from doseline.version import __version__
 
@@ -145,6 +146,13 @@ def simulate(
         "observed": observed,
         "typical": typical,
     }
+    read_dtype(dtype, store)
+    if store is None and client is None and progress not in (None, False):
+        raise InputError(
+            "levels in memory are solved in one piece",
+            place="progress",
+            advice="add store='course.zarr', which is written in parts, or leave it out",
+        )
     if isinstance(regimens, Records):
         from doseline.event_levels import levels_of
 
@@ -157,12 +165,6 @@ def simulate(
 
         spread = spread_of(client, threads)
         return into_store(Path(store), settled, dtype=dtype, spread=spread, progress=progress)
-    if dtype != "float64":
-        raise InputError(
-            f"found {dtype!r}",
-            place="dtype",
-            advice="levels in memory are float64; give store=... for float32",
-        )
     if client is not None:
         from doseline.sweep import in_memory
 

@@ -36,7 +36,7 @@ def small(monkeypatch):
     """Small parts, so that there are many: of a store some 2 subjects, of bands and exposure some 20."""
     monkeypatch.setattr(sweep, "SHARE", 2_000)
     monkeypatch.setattr("doseline.banding.SHARE", 20_000)
-    monkeypatch.setattr("doseline.summaries.WIDTH", 20)
+    monkeypatch.setattr("doseline.exposure_dataset.WIDTH", 20)
 
 
 @pytest.fixture(scope="module")
