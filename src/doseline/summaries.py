@@ -61,7 +61,9 @@ def exposure(
         As in ``["100 ng/mL", "200 ng/mL"]`` or ``{"target": 150}``; plain numbers are in the unit of the output.
     steady : bool
         Also what the last stage of the regimen comes to if it goes on for ever, taken as prescribed.
-    until : "24 weeks" or hours, optional    End of the course; that of the longest regimen where nothing is given.
+    until : "24 weeks" or hours, optional
+        End of the course that ``course_`` is about, the same for all rows; that of the longest regimen where nothing is
+        given.
     threads : int, optional                  As in `simulate`.
     progress : bool or function, optional    Whether progress is shown; in a terminal and in a notebook it is.
     client : dask.distributed.Client, optional    Of a cluster whose workers do the work, as in `simulate`.
@@ -71,7 +73,8 @@ def exposure(
     -------
     xarray.Dataset
         ``Cmax``, ``Tmax``, ``Cmin``, ``Cavg``, ``AUC`` of each dosing ``interval``: from one dose time to the next, the
-        last one to the end of the course; the same names behind ``course_`` hold for the whole simulated time.
+        last one to the end of the course; the same names behind ``course_`` hold for the whole simulated time: while
+        solving from 0 to the end of the longest regimen, or ``until``.
         ``interval_start`` and ``interval_end`` are in hours. Where doses can be missed, intervals are those of the
         regimen. What belongs to the subjects, covariates and random effects among it, goes along.
         While solving also ``fluctuation``; for each ``threshold`` ``time_above``, ``time_below`` and

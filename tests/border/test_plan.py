@@ -33,6 +33,12 @@ NOT_FITTING = (
 )
 
 
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch):
+    """Sizes are the same from any sample; only times need large ones."""
+    monkeypatch.setattr("doseline.sampling.BUDGET", 0.05)
+
+
 @pytest.fixture(scope="module")
 def noisy():
     """A model with residual error, and a limit of quantification."""
@@ -216,7 +222,8 @@ def test_a_million_subjects_are_planned_in_little_memory():
 
 
 def test_seconds_are_those_of_everybody(monkeypatch):
-    """Truth: a clock by which a run takes 20 ms and 1 ms a subject, 2,000 of them 2.02 s, and the first run 3 s more."""
+    """Truth: a clock by which a run takes 20 ms and 1 ms a subject, 2,000 of them 2.02 s, the first run 3 s more."""
+    monkeypatch.setattr("doseline.sampling.BUDGET", 1.5)
     plain, clock = planning.RUNS["levels"], [0.0]
 
     def run(asked, times, threads):
