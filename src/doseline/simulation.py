@@ -146,6 +146,12 @@ def simulate(
         "observed": observed,
         "typical": typical,
     }
+    if isinstance(regimens, Records):
+        from doseline.event_levels import levels_of
+
+        _refuse_in_parts(store, client, dtype, progress)
+        tabled, grid = settle_table(model, regimens, people, times=times, asking=asking)
+        return levels_of(tabled, grid, threads=thread_count(threads))
     read_dtype(dtype, store)
     if store is None and client is None and progress not in (None, False):
         raise InputError(
@@ -153,12 +159,6 @@ def simulate(
             place="progress",
             advice="add store='course.zarr', which is written in parts, or leave it out",
         )
-    if isinstance(regimens, Records):
-        from doseline.event_levels import levels_of
-
-        _refuse_in_parts(store, client)
-        tabled, grid = settle_table(model, regimens, people, times=times, asking=asking)
-        return levels_of(tabled, grid, threads=thread_count(threads))
     settled = settle(model, regimens, people, times=times, asking=asking)
     if store is not None:
         from doseline.sweep import into_store
@@ -172,14 +172,16 @@ def simulate(
     return run(settled.asked, settled.times, threads=thread_count(threads))
 
 
-def _refuse_in_parts(store: Any, client: Any) -> None:
+def _refuse_in_parts(store: Any, client: Any, dtype: Any, progress: Any) -> None:
     """Refuse what cuts a simulation into parts."""
-    if store is not None:
-        advice = "leave store out, and write the result: levels.to_zarr('levels.zarr')"
-        raise InputError("an event table is simulated as a whole", place="store", advice=advice)
-    if client is not None:
-        advice = "leave client out: it is solved on the threads of this process"
-        raise InputError("an event table is simulated as a whole", place="client", advice=advice)
+    for name, given, advice in (
+        ("store", store is not None, "leave store out, and write the result: levels.to_zarr('levels.zarr')"),
+        ("client", client is not None, "leave client out: it is solved on the threads of this process"),
+        ("dtype", dtype != "float64", "leave dtype out: levels in memory are float64"),
+        ("progress", progress not in (None, False), "leave progress out: there are no parts to count"),
+    ):
+        if given:
+            raise InputError("an event table is simulated as a whole", place=name, advice=advice)
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":

@@ -58,12 +58,19 @@ TABLE = {"ID": [1, 1], "TIME": [0, 4], "AMT": [40, 0], "EVID": [1, 0], "WT": [70
         ({"dtype": 8, "store": "a.zarr"}, "dtype: found 8\n  expected 'float64' or 'float32'"),
     ],
 )
-@pytest.mark.parametrize("table", [False, True], ids=["regimen", "event table"])
-def test_what_is_for_levels_in_parts(given, told, table):
-    regimens = dl.read_records(TABLE) if table else "40 mg once"
+def test_what_is_for_levels_in_parts(given, told):
     with pytest.raises(dl.DoselineError) as caught:
-        dl.simulate("isotretinoin", regimens, times="6 h for 24 h", **given)
+        dl.simulate("isotretinoin", "40 mg once", times="6 h for 24 h", **given)
     assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("given", [{"dtype": "float32"}, {"progress": True}])
+def test_event_tables_have_no_parts(given):
+    (name,) = given
+    with pytest.raises(
+        dl.DoselineError, match=f"{name}: an event table is simulated as a whole\n  leave {name} out"
+    ):
+        dl.simulate("isotretinoin", dl.read_records(TABLE), **given)
 
 
 def test_event_tables_are_checked_alike():

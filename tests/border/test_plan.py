@@ -18,7 +18,10 @@ from doseline.arms import Arms
 from doseline.asking import settle
 from doseline.errors import InputError, SolveError
 from doseline.footprint import peak
+from doseline.results import arms_of
 from doseline.sampling import OFFSETS, records_of_some, spread
+from doseline.spread import on_threads
+from doseline.sweep import in_memory
 
 COURSE = "40 mg twice daily for 2 weeks"
 TWO = {"fixed": COURSE, "by weight": "1 mg/kg/day until 12 mg/kg"}
@@ -155,8 +158,7 @@ def test_parts_hold_what_a_store_writes_at_a_time(monkeypatch):
 
 
 def _arms(model, regimens, people, *, times, **asked):
-    found, grid = settle(model, regimens, people, times=times, asking=asked)
-    return Arms(found.model, found.people, found.regimens, found.axes, found.draws, grid, found.solver)
+    return arms_of(*settle(model, regimens, people, times=times, asking=asked))
 
 
 @pytest.mark.parametrize(
@@ -288,6 +290,28 @@ def test_what_does_not_fit_is_refused_before_anything_is_allocated(monkeypatch):
     assert head.endswith(" with all beside them, and 50.0 kB of memory are free")
     assert advice.startswith(NOT_FITTING + "  or fewer subjects at once: ")
     assert advice.endswith(" fit")
+
+
+def test_so_is_what_others_solve_and_send_back(monkeypatch):
+    """Truth: as above; what is put together here is as large, whoever solves it."""
+    monkeypatch.setenv("DOSELINE_MEMORY", "50 kB")
+    monkeypatch.setattr(Arms, "solve", lambda *_, **__: pytest.fail("it was solved"))
+    settled = settle("isotretinoin", COURSE, WEIGHTS, times="6 h", asking={"meal": "fed"})
+    with pytest.raises(InputError, match=r"2 outputs x 60 subjects x 57 times take 54\.7 kB, "):
+        in_memory(settled, spread=on_threads(2), progress=False)
+
+
+def test_so_are_bands_also_by_their_plan(monkeypatch):
+    """Truth: the two say the same; a sketch has more than a byte for each of 2 x 57 cells."""
+    monkeypatch.setenv("DOSELINE_MEMORY", "100 kB")
+    said = []
+    for verb, more in ((dl.bands, {}), (dl.plan, {"of": "bands"})):
+        with pytest.raises(InputError) as caught:
+            verb("isotretinoin", COURSE, WEIGHTS, times="6 h", meal="fed", threads=1, **more)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert said[0].startswith("bands: 1 combination x 1 group x 2 outputs x 57 times take ")
+    assert said[0].endswith("give fewer times, as in times='4 h'\n  or one output: output='plasma'")
 
 
 def test_so_is_an_event_table(monkeypatch, table):
