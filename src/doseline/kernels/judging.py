@@ -188,12 +188,12 @@ def begin_rows(out, many):
 
 
 @kernel(inline="always", counted=False)
-def as_good_as(p, other, table, size):
-    """Does a piece surely come to the level of another one of the same body, but for rounding?"""
-    good = table[p, LENGTH] >= table[other, REACHED]
+def as_good_as(p, other, w, table, size):
+    """Does a piece surely come to the level of another one of the same body, but for rounding? By the row ``ROW``."""
+    level = 0.0
     for i in range(len(size)):
-        good = good and table[p, HELD + i] >= (1.0 - SAME) * table[other, HELD + i]
-    return good
+        level += w[ROW, i] * table[p, HELD + i]
+    return table[p, LENGTH] >= table[other, REACHED] and level >= (1.0 - SAME) * table[other, HIGHEST]
 
 
 @kernel(counted=False)
@@ -209,6 +209,10 @@ def finish(walked, row, inputs, amount, w, table, tags, out, many, size):
             if top > out[course, CMAX]:
                 out[course, CMAX], best = top, p
             out[course, CMIN] = min(out[course, CMIN], least)
+    # what is known of the body is that of the last one
+    known = best >= 0 and tags[best, BODY] == tags[int(table[walked - 1, ORDER]), BODY]
+    if known:
+        row_after(w, table[best, REACHED], size)
     for k in range(walked):
         p = int(table[k, ORDER])
         window, top = tags[p, WINDOW], table[p, HIGHEST]
@@ -217,10 +221,10 @@ def finish(walked, row, inputs, amount, w, table, tags, out, many, size):
             if top >= out[window, CMAX] - SAME * abs(out[window, CMAX]):
                 out[window, TMAX] = table[p, BEGIN] + table[p, REACHED]
         if tags[p, INSIDE] and best >= 0 and math.isnan(out[course, TMAX]):
-            alike = tags[p, BODY] == tags[best, BODY] and w[SPREAD, 1] == 0.0
+            alike = known and tags[p, BODY] == tags[best, BODY] and w[SPREAD, 1] == 0.0
             if enough and top >= out[course, CMAX] - SAME * abs(out[course, CMAX]):
                 out[course, TMAX] = table[p, BEGIN] + table[p, REACHED]
-            elif not enough and alike and as_good_as(p, best, table, size):
+            elif not enough and alike and as_good_as(p, best, w, table, size):
                 out[course, TMAX] = table[p, BEGIN] + table[best, REACHED]
             elif alike and k + 1 < walked and int(table[k + 1, ORDER]) > p + 1:
                 early = within_train(
@@ -242,7 +246,7 @@ def within_train(p, until, best, row, inputs, amount, w, table, tags, size):
     one = tags[p, FIRST]
     place, given = inputs.place[one], amount[row, inputs.kind[one]] * inputs.factor[one]
     for i in range(len(size)):
-        w[START, i], w[STATE, i] = table[best, HELD + i], table[p + 1, HELD + i]
+        w[STATE, i] = table[p + 1, HELD + i]
     write_map(w, tags[p, ALIKE], place, given, size)
-    steps = first_to_reach(w, STATE, until - p - 2, place, given, START, size)
+    steps = first_to_reach(w, STATE, until - p - 2, place, given, table[best, HIGHEST], size)
     return p + 1 + steps if steps <= until - p - 2 else -1

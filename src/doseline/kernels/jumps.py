@@ -11,7 +11,7 @@ from doseline.kernels.kernel import kernel
 from doseline.kernels.ladder import TOTAL
 from doseline.kernels.pieces import ALIKE, BODY, CLOSING, FIRST, INSIDE, RUN, WINDOW
 from doseline.kernels.program import SAME
-from doseline.kernels.rungs import JUMP, KEPT_AREA, KEPT_STEP, LEVELS, NEXT, carry, dot, times_matrix
+from doseline.kernels.rungs import JUMP, KEPT_AREA, KEPT_STEP, LEVELS, NEXT, ROW, carry, dot, times_matrix
 
 LONG = 8
 """A train of fewer intervals is walked."""
@@ -102,16 +102,13 @@ def jump(w, state, steps, size):
 
 @kernel(inline="always", counted=False)
 def reaches(w, state, place, given, goal, size):
-    """Is a state, after its dose, as large as the one in another row, but for rounding?"""
-    good = True
-    for i in range(len(size)):
-        good = good and w[state, i] + (given if i == place else 0.0) >= (1.0 - SAME) * w[goal, i]
-    return good
+    """Does a state, after its dose, come to a level by the row ``ROW``, but for rounding?"""
+    return dot(w, ROW, state, size) + w[ROW, place] * given >= (1.0 - SAME) * goal
 
 
 @kernel(counted=False)
 def first_to_reach(w, state, steps, place, given, goal, size):
-    """After how many intervals of the map, of a train that rises, the state is as large as ``goal``, but for rounding.
+    """After how many intervals of the map, of a train that rises, a state comes to the level ``goal``, but for rounding.
 
     ``steps`` is the most that is looked for; the answer is one more where none of them will do. The row of the state is
     used up.
