@@ -2,8 +2,9 @@
 
 Truth: `plain_exposure`, states by mpmath's matrix exponential, extremes and crossings by a dense grid and bracketing.
 
-Tolerance: 1e-12 of Cmax and of the area, what the exact engine promises. A maximum is flat, so when it is reached is only
-known to the square root of that; when a threshold is crossed, as far as the plain level, in doubles, knows it.
+Tolerance: 1e-12 of Cmax and of the area, what the exact engine promises. A maximum is flat, so when it is reached is
+only known to the square root of that, and not compared; when a threshold is crossed, as far as the plain level, in
+doubles, knows it.
 """
 
 import numpy as np

@@ -3,8 +3,7 @@
 First the state is moved from piece to piece, and the area under each is added up; over a train of the same doses it
 jumps. Then extremes are looked for (`judging`).
 
-``size`` is a tuple of the length n, as in `propagator`, and ``loose`` an array of it: what every piece needs is compiled
-for each number of states, and the rest, which takes longer to compile than to run, for all of them.
+``size`` is an array of the length n: one code serves all numbers of states, as for event tables.
 
 Exposure is ``out`` (window + 1, column), the course last. Columns are Cmax, Tmax, Cmin, AUC, hours above each
 threshold, and when each is first exceeded.
@@ -118,7 +117,7 @@ def over_train(p, row, inputs, amount, w, table, tags, size):
 
 
 @kernel(inline="always", counted=False)
-def pass_piece(p, w, table, tags, size, loose):
+def pass_piece(p, w, table, tags, size):
     """Move the state where a piece begins to where the next one does; returns the area under the level.
 
     States stand in the table and nowhere else: each is computed once, and what waits for it is next to it.
@@ -144,7 +143,7 @@ def pass_piece(p, w, table, tags, size, loose):
     else:
         for i in range(n):
             w[STATE, i] = table[p, HELD + i]
-        area = advance(w, STATE, table[p, LENGTH], loose)
+        area = advance(w, STATE, table[p, LENGTH], size)
         for i in range(n):
             table[p + 1, HELD + i] = w[STATE, i]
             after += w[WEIGHT, i] * w[STATE, i]
@@ -153,7 +152,7 @@ def pass_piece(p, w, table, tags, size, loose):
 
 
 @kernel
-def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table, tags, out, size, loose):
+def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table, tags, out, size):
     """Exposure of one subject into ``out``; False where numbers end.
 
     Its doses are row ``row`` of ``amount``, ``line`` is its first body, and ``zero`` the cut at time zero.
@@ -168,11 +167,11 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
     while p <= pieces:
         if sound and tags[p, BODY] != body:
             if body >= 0:
-                judge((begun, walked), w, table, tags, out, many, size, loose)
+                judge((begun, walked), w, table, tags, out, many, size)
             begun, body = walked, tags[p, BODY]
             if body >= 0:
-                take_up(w, system, line + body, asked, loose)
-                sound = face(w, asked.fine, loose)
+                take_up(w, system, line + body, asked, size)
+                sound = face(w, asked.fine, size)
         ahead = np.int64(0)
         if sound and p < pieces:
             if empty and tags[p, CUT] >= zero:
@@ -181,17 +180,17 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
                     table[p, HELD + i] += system.initial[line, i]
             for k in range(tags[p, FIRST], tags[p + 1, FIRST]):
                 table[p, HELD + inputs.place[k]] += amount[row, inputs.kind[k]] * inputs.factor[k]
-            area = pass_piece(p, w, table, tags, size, loose)
+            area = pass_piece(p, w, table, tags, size)
             table[walked, ORDER] = float(p)
             walked += 1
             if tags[p, WINDOW] >= 0:
                 out[tags[p, WINDOW], AUC] += area
             if tags[p, RUN] >= LONG and many == 0 and not empty and w[SPREAD, 1] == 0.0:
-                ahead, between = over_train(p, row, inputs, amount, w, table, tags, loose)
+                ahead, between = over_train(p, row, inputs, amount, w, table, tags, size)
                 area += between
             total += area if tags[p, INSIDE] else 0.0
         p = ahead if ahead > 0 else p + 1
-    finish(walked, row, inputs, amount, w, table, tags, out, many, loose)
+    finish(walked, row, inputs, amount, w, table, tags, out, many, size)
     course = out.shape[0] - 1
     out[course, AUC] = total
     sound = sound and math.isfinite(out[course, CMAX]) and math.isfinite(out[course, AUC])
@@ -201,7 +200,7 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
 
 
 @kernel
-def expose_course(span, able, system, course, cuts, asked, room, out, solved, size, loose):
+def expose_course(span, able, system, course, cuts, asked, room, out, solved, size):
     """Exposure of subjects ``span[0] .. span[1] - 1`` who take their doses as prescribed.
 
     ``out`` is (subject, window + 1, column), ``able`` and ``solved`` (subject,). ``room`` comes from `blank_room`, and
@@ -220,12 +219,12 @@ def expose_course(span, able, system, course, cuts, asked, room, out, solved, si
                 planned = row
             solved[row] = walk_pieces(
                 pieces, row, row, system, inputs, course.amount, cuts.zero, asked, w, table, tags,
-                out[row], size, loose,
+                out[row], size,
             )  # fmt: skip
 
 
 @kernel
-def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size, loose):
+def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size):
     """Exposure of a block of subjects whose doses differ; ``able``, ``arrivals`` and ``solved`` are the block's.
 
     ``first`` is where its first one is in ``out`` and in ``system``, which has body after body of each subject.
@@ -243,5 +242,5 @@ def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solve
             line = first[1] + row * asked.bodies
             solved[row] = walk_pieces(
                 pieces, row, line, system, inputs, arrivals.amount, cuts.zero, asked, w, table, tags,
-                out[first[0] + row], size, loose,
+                out[first[0] + row], size,
             )  # fmt: skip

@@ -94,13 +94,13 @@ def is_open(p, held, w, table, many, size):
 
     What is certain of thresholds is written to the row ``FOUND``: hours above each.
     """
-    high, low, length = math.inf, -math.inf, table[p, LENGTH]
-    up, down = w[SPREAD, 0], w[SPREAD, 1]
+    length, up, down = table[p, LENGTH], w[SPREAD, 0], w[SPREAD, 1]
+    high, low = math.inf, -math.inf if down > 0.0 else 0.0
     above, below = w[KNOWN, 0] + TIE * abs(w[KNOWN, 0]), w[KNOWN, 1] - TIE * abs(w[KNOWN, 1])
-    opened, k = True, -1
-    while opened and k < held:
-        # the first one is an empty body
-        other = int(w[KNOWN, 2 + k]) if k >= 0 else -1
+    opened, k = True, 0
+    while opened and k <= held:
+        # the last one is an empty body
+        other = int(w[KNOWN, 2 + k]) if k < held else -1
         if other < 0 or length <= table[other, LENGTH]:
             more, less, top, least = 0.0, 0.0, 0.0, 0.0
             for i in range(len(size)):
@@ -145,7 +145,7 @@ def promising(which, span, w, table, tags, size):
 
 
 @kernel(counted=False)
-def judge(span, w, table, tags, out, many, size, loose):
+def judge(span, w, table, tags, out, many, size):
     """Look for what windows and the course need, among the pieces of one body: those walked from ``span[0]`` on."""
     held, highest, course = np.int64(0), np.int64(-1), out.shape[0] - 1
     # one loop, for each call of `examine` would be compiled in full: windows; four that promise much; the rest
@@ -159,8 +159,11 @@ def judge(span, w, table, tags, out, many, size, loose):
         elif turn < pieces + 4:
             which = turn - pieces
             if which == 3 and highest >= 0:
-                row_after(w, table[highest, REACHED], loose)
-            p = promising(which, span, w, table, tags, size) if which > 0 or highest < 0 else -1
+                row_after(w, table[highest, REACHED], size)
+            # nothing is below zero where no weight is
+            settled = w[KNOWN, 1] == 0.0 and w[SPREAD, 1] == 0.0
+            needless = (which == 0 and highest >= 0) or (which == 2 and settled)
+            p = -1 if needless else promising(which, span, w, table, tags, size)
         else:
             p = int(table[span[1] - 1 - (turn - pieces - 4), ORDER])
             if not tags[p, INSIDE] or not math.isnan(table[p, HIGHEST]):
@@ -171,7 +174,7 @@ def judge(span, w, table, tags, out, many, size, loose):
                         add_above(out, course, ABOVE + c, w[FOUND, HOURS + c], table[p, BEGIN], many)
                 p = -1
         if p >= 0:
-            examine(p, w, table, tags, out, many, loose)
+            examine(p, w, table, tags, out, many, size)
             if tags[p, INSIDE]:
                 held = speak(p, held, w, table)
                 if highest < 0 or table[p, HIGHEST] > table[highest, HIGHEST]:
@@ -217,9 +220,9 @@ def finish(walked, row, inputs, amount, w, table, tags, out, many, size):
         p = int(table[k, ORDER])
         window, top = tags[p, WINDOW], table[p, HIGHEST]
         enough = not math.isnan(top)
-        if window >= 0 and enough and math.isnan(out[window, TMAX]):
-            if top >= out[window, CMAX] - SAME * abs(out[window, CMAX]):
-                out[window, TMAX] = table[p, BEGIN] + table[p, REACHED]
+        open_window = window >= 0 and enough and math.isnan(out[window, TMAX])
+        if open_window and top >= out[window, CMAX] - SAME * abs(out[window, CMAX]):
+            out[window, TMAX] = table[p, BEGIN] + table[p, REACHED]
         if tags[p, INSIDE] and best >= 0 and math.isnan(out[course, TMAX]):
             alike = known and tags[p, BODY] == tags[best, BODY] and w[SPREAD, 1] == 0.0
             if enough and top >= out[course, CMAX] - SAME * abs(out[course, CMAX]):

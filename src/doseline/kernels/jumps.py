@@ -108,7 +108,7 @@ def reaches(w, state, place, given, goal, size):
 
 @kernel(counted=False)
 def first_to_reach(w, state, steps, place, given, goal, size):
-    """After how many intervals of the map, of a train that rises, a state comes to the level ``goal``, but for rounding.
+    """After how many intervals of the map a state of a train that rises comes to the level ``goal``, but for rounding.
 
     ``steps`` is the most that is looked for; the answer is one more where none of them will do. The row of the state is
     used up.
