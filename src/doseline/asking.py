@@ -26,6 +26,7 @@ from doseline.request import (
 from doseline.schedule import course_end, followed_until, refuse_missing_sizes
 from doseline.solver import ATOL, MOST_STEPS, RTOL, Solver, solver_of
 from doseline.times import WAYS, read_times
+from doseline.units import read_quantity
 
 
 class Asking(TypedDict, total=False):
@@ -120,12 +121,13 @@ def settle(
     asking: Asking,
     verb: str = "simulate",
     gridless: bool = False,
+    until: Any = None,
     frames: int = 4,
 ) -> Settled:
     """Read everything that a verb was given.
 
-    Without a grid (``gridless``) the times are the beginning of the course and its end. ``frames`` is how far up the
-    call is that warnings are of, and ``verb`` the function that was called.
+    Without a grid (``gridless``) the times are the beginning of the course and its end, or ``until``. ``frames`` is how
+    far up the call is that warnings are of, and ``verb`` the function that was called.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def settle(
         axes["meal"] = Axis((), False)
     ends = {name: course_end(course, everyone) for name, course in named.items()}
     last = max(followed_until(course, ends[name]) for name, course in named.items())
-    grid = np.array([0.0, last]) if gridless else read_times(times, end=last)
+    grid = np.array([0.0, _end(until, last)]) if gridless else read_times(times, end=last)
     draws = read_draws(
         chosen,
         draws_asked(given),
@@ -216,3 +218,15 @@ def refuse_unknown(asking: Mapping[str, Any], verb: str) -> None:
             own = [each for each, verbs in OF_VERBS.items() if verb in verbs]
             advice = did_you_mean(name, (*DEFAULTS, *own))
         raise InputError(f"dl.{verb} has no such argument", place=name, advice=advice)
+
+
+def _end(given: Any, end: float) -> float:
+    """End of the course that is followed. [h]"""
+    if given is None:
+        return end
+    found = read_quantity(given, "h", place="until", require_unit=isinstance(given, str))
+    if np.ndim(found) or not found > 0.0:
+        raise InputError(
+            f"found {given!r:.60}", place="until", advice="expected one time above 0 h, such as '24 weeks'"
+        )
+    return float(found)

@@ -70,7 +70,10 @@ class Banding:
         arms = arms_of(asked, self.times)
         solved = arms.solve(None, threads=1)
         values = self._values(arms, solved.levels)
-        sketch = self._free.pop() if self._free else self._blank()
+        try:
+            sketch = self._free.pop()
+        except IndexError:  # all of them are in use
+            sketch = self._blank()
         first = row_of(self.asked, part) * len(values) if self.shape[0] > 1 else 0
         group = self.groups.of(part.span)
         for position, level in enumerate(values):

@@ -126,7 +126,7 @@ class Watch:
             return  # a connection that is lost is told by the parts that were under way
         if not workers and now - self._begun > PATIENCE and not self._told:
             self._told = True
-            print("the cluster has no workers yet: waiting for the first", file=sys.stderr)
+            print("the cluster has no workers: waiting for one", file=sys.stderr)
         if not workers or any(worker.get("status") != "paused" for worker in workers):
             self._paused = None
             return

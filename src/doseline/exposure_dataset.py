@@ -22,6 +22,7 @@ from doseline.exposing import (
     blank,
     chosen,
     count_intervals,
+    needed_of,
 )
 from doseline.memory import lacking, size_told
 from doseline.metrics import ACCUMULATION, BY_THRESHOLD, EXACT, WINDOWS, Metric
@@ -71,7 +72,7 @@ def exposures(
     found = blank(asked, wanted)
     parts = parts_of(asked, min(WIDTH, max(1, -(-len(asked.people) // spread.threads))))
     with reporting(progress, "exposure", len(asked.people) * len(asked.draws.labels)) as step:
-        for part, own in spread(Exposing(asked, until, wanted), parts):
+        for part, own in spread(Exposing(asked, until, wanted, needed_of(asked, until, wanted)), parts):
             _place(asked, part, own, found)
             step(part.rows)
     arms = arms_of(asked, np.array([0.0, until]))
@@ -126,7 +127,9 @@ def exposure_dataset(
         )
         data |= steady.metrics(wanted, level)
         with np.errstate(all="ignore"):
-            ratio = found.steady[..., AUC] / found.steady[..., -1]
+            # where a lag leaves nothing to the first period there is no ratio
+            first = np.where(found.steady[..., -1] > 0.0, found.steady[..., -1], np.nan)
+            ratio = found.steady[..., AUC] / first
         data["accumulation"] = More(ROWS, ratio, _told(ACCUMULATION, level))
         label = "period of the regimen's last stage"
         told = {
@@ -213,7 +216,7 @@ class _Window:
             first = column[..., ABOVE + count : ABOVE + 2 * count]
             by = {
                 "time_above": np.ascontiguousarray(above),
-                "time_below": self._lengths[..., np.newaxis] - above,
+                "time_below": np.maximum(self._lengths[..., np.newaxis] - above, 0.0),
                 "first_above": first - self._starts[..., np.newaxis],
             }
             dims = (*self._dims, "threshold")

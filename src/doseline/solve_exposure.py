@@ -130,7 +130,9 @@ def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
 
     def work(span: tuple[int, int]) -> None:
         room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
-        expose_period(span, able, system, course, stage.period, cuts, asked, room, out, once, ended, size, _loose(size))
+        expose_period(
+            span, able, system, course, stage.period, cuts, asked, room, out, once, ended, size, _loose(size)
+        )
 
     in_threads(work, _spans(subjects, threads), threads)
     status[able & (ended == ENDLESS)] = Status.NO_STEADY_STATE

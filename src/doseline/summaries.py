@@ -5,8 +5,6 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
-
 from doseline.analysis.bands import bands as of_levels
 from doseline.analysis.bands import read_parts
 from doseline.analysis.exposure import exposure as sampled
@@ -21,7 +19,6 @@ from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.population.groups import read_groups
 from doseline.sketch_scale import ERROR
-from doseline.units import read_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,9 +99,10 @@ def exposure(
         return sampled(levels_or_model, output=output)  # type: ignore[arg-type]
     _refuse_records(regimens)
     model: Any = levels_or_model
-    settled = settle(model, regimens, people, times=None, asking=asking, verb="exposure", gridless=True)
-    asked = settled.asked
-    end = _until(until, float(settled.times[-1]))
+    settled = settle(
+        model, regimens, people, times=None, asking=asking, verb="exposure", gridless=True, until=until
+    )
+    asked, end = settled.asked, float(settled.times[-1])
     wanted = read_wanted(asked.model, output, intervals, thresholds, steady)
     return exposures(asked, end, wanted, spread=spread_of(client, threads), progress=progress)
 
@@ -216,18 +214,6 @@ def _pooled(over: Any, asked: AskedRegimens) -> bool:
 def _is_dataset(given: Any) -> bool:
     """Whether these are levels, and not a model; `analysis` says what is wrong with other things of xarray."""
     return hasattr(given, "data_vars") or hasattr(given, "coords")
-
-
-def _until(given: Any, end: float) -> float:
-    """End of the course that is followed. [h]"""
-    if given is None:
-        return end
-    found = read_quantity(given, "h", place="until", require_unit=isinstance(given, str))
-    if np.ndim(found) or not found > 0.0:
-        raise InputError(
-            f"found {given!r:.60}", place="until", advice="expected one time above 0 h, such as '24 weeks'"
-        )
-    return float(found)
 
 
 def _given(value: Any, verb: Callable[..., Any], name: str) -> bool:

@@ -83,7 +83,9 @@ def curve(piece):
     def level(t):
         return float(row @ (expm(whole * t) @ start))
 
-    points = np.unique(np.concatenate([[0.0], np.geomspace(length * 1e-6, length, POINTS), np.linspace(0.0, length, POINTS)]))
+    points = np.unique(
+        np.concatenate([[0.0], np.geomspace(length * 1e-6, length, POINTS), np.linspace(0.0, length, POINTS)])
+    )
     points = np.unique(np.minimum(points, length))
     values = expm(whole * points[:, np.newaxis, np.newaxis]) @ start @ row
     extremes = []
@@ -92,7 +94,9 @@ def curve(piece):
             if sign * values[k] > sign * values[k - 1] and sign * values[k] >= sign * values[k + 1]:
                 bracket = (points[k - 1], points[k + 1])
                 tight = {"xatol": 1e-8 * (bracket[1] - bracket[0])}
-                best = minimize_scalar(lambda t, s=sign: -s * level(t), bounds=bracket, method="bounded", options=tight)
+                best = minimize_scalar(
+                    lambda t, s=sign: -s * level(t), bounds=bracket, method="bounded", options=tight
+                )
                 extremes.append(float(best.x))
     times = np.append(points, extremes)
     values = np.append(values, [level(t) for t in extremes])
@@ -135,7 +139,9 @@ def exposure_within(pieces, span, thresholds):
                 if (y0 > limit) != (y1 > limit):
                     cross = t1 if y1 == limit else t0
                     if (level(t0) > limit) != (level(t1) > limit):
-                        cross = brentq(lambda t, limit=limit, level=level: level(t) - limit, t0, t1, xtol=1e-13 * t1)
+                        cross = brentq(
+                            lambda t, limit=limit, level=level: level(t) - limit, t0, t1, xtol=1e-13 * t1
+                        )
                     hours[c] += t1 - cross if y1 > limit else cross - t0
                     if y1 > limit and math.isnan(first[c]):
                         first[c] = begin + cross

@@ -113,7 +113,7 @@ def test_why_nothing_comes_is_told(monkeypatch, capsys):
     watch = Watch(Doubled())
     for _ in range(3):
         watch.look()
-    assert capsys.readouterr().err == "the cluster has no workers yet: waiting for the first\n"
+    assert capsys.readouterr().err == "the cluster has no workers: waiting for one\n"
 
 
 def test_workers_without_memory_are_given_up(monkeypatch):

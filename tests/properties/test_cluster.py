@@ -119,6 +119,39 @@ def test_rows_that_cannot_be_solved(client, people):
     assert str(there.value) == str(here.value)
 
 
+def test_another_version_is_told(client, people, monkeypatch):
+    monkeypatch.setattr("doseline.cluster.__version__", "9.9.0")
+    with pytest.raises(ClusterError, match=rf"has doseline {dl.__version__}, and this process has 9\.9\.0\n"):
+        dl.bands("isotretinoin", COURSE, people, times="6 h", client=client)
+
+
+def test_a_folder_that_workers_do_not_see(client, people, monkeypatch, tmp_path):
+    # each machine has a folder of that name: the workers look at one in which this process has left no mark
+    monkeypatch.setattr("doseline.store.holder", lambda folder: "of another machine")
+    with pytest.raises(OSError, match="does not find the store there") as caught:
+        dl.simulate("isotretinoin", COURSE, people, times="6 h", store=tmp_path / "a.zarr", client=client)
+    assert "give a folder that this process and all workers share" in str(caught.value)
+
+
+def test_ctrl_c_cancels_what_was_handed_out(client, people, small, tmp_path):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(
+        KeyboardInterrupt, match=r"a\.zarr: \d+ of \d+ parts are there; the same call goes on"
+    ):
+        dl.simulate(
+            "isotretinoin",
+            COURSE,
+            people,
+            times="6 h",
+            store=tmp_path / "a.zarr",
+            client=client,
+            progress=stop,
+        )
+    assert not [state for state in client.futures.values() if state.status == "pending"]
+
+
 def test_a_worker_that_is_killed_loses_nothing(client, people, small, tmp_path):
     asked = {"times": "6 h", "meal": "fed"}
     client.wait_for_workers(2)
@@ -159,34 +192,15 @@ def test_a_part_of_which_workers_die_is_told(client):
     client.wait_for_workers(2)
 
 
-def test_another_version_is_told(client, people, monkeypatch):
-    monkeypatch.setattr("doseline.cluster.__version__", "9.9.0")
-    with pytest.raises(ClusterError, match=rf"has doseline {dl.__version__}, and this process has 9\.9\.0\n"):
-        dl.bands("isotretinoin", COURSE, people, times="6 h", client=client)
-
-
-def test_a_folder_that_workers_do_not_see(client, people, monkeypatch, tmp_path):
-    # each machine has a folder of that name: the workers look at one in which this process has left no mark
-    monkeypatch.setattr("doseline.store.holder", lambda folder: "of another machine")
-    with pytest.raises(OSError, match="does not find the store there") as caught:
-        dl.simulate("isotretinoin", COURSE, people, times="6 h", store=tmp_path / "a.zarr", client=client)
-    assert "give a folder that this process and all workers share" in str(caught.value)
-
-
-def test_ctrl_c_cancels_what_was_handed_out(client, people, small, tmp_path):
-    def stop(done, total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(
-        KeyboardInterrupt, match=r"a\.zarr: \d+ of \d+ parts are there; the same call goes on"
+@pytest.mark.slow
+def test_workers_with_too_little_memory_are_told(people):
+    """Truth: the least worker takes some 270 MiB before it has any part; one of 21,000 times takes 100 more."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, memory_limit="350MB", dashboard_address=None
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        pytest.raises(ClusterError, match="the worker died that had it, most likely for want of memory"),
     ):
-        dl.simulate(
-            "isotretinoin",
-            COURSE,
-            people,
-            times="6 h",
-            store=tmp_path / "a.zarr",
-            client=client,
-            progress=stop,
-        )
-    assert not [state for state in client.futures.values() if state.status == "pending"]
+        dl.bands("isotretinoin", "40 mg twice daily for 20 weeks", people, times="0.02 h", client=client)

@@ -11,10 +11,11 @@ import math
 import numpy as np
 
 from doseline.kernels.agenda import overlap
-from doseline.kernels.exposed import begin_rows, finish, forget, judge, pass_piece, take_up
+from doseline.kernels.exposed import pass_piece, take_up
+from doseline.kernels.judging import AUC, begin_rows, finish, judge
 from doseline.kernels.kernel import kernel
 from doseline.kernels.ladder import LOSS, MATRIX, SCRATCH, STATE, TRAIN
-from doseline.kernels.pieces import ALIKE, FIRST, plan_pieces
+from doseline.kernels.pieces import ALIKE, FIRST, HELD, INSIDE, ORDER, plan_pieces
 from doseline.kernels.program import SAME, enter
 from doseline.kernels.propagator import propagator
 from doseline.kernels.rungs import KEPT_STEP, KNOWN, START, advance, stand_with
@@ -111,16 +112,21 @@ def expose_period(span, able, system, course, period, cuts, asked, room, out, on
                     sound = sound and math.isfinite(w[STATE, i])
             if sound and settled:
                 pieces = plan_pieces(count, running, inputs, cuts, w, table, tags)
-                forget(table, pieces)
                 begin_rows(out[row], many)
                 w[KNOWN, 0], w[KNOWN, 1] = -math.inf, math.inf
+                for i in range(n):
+                    table[0, HELD + i] = w[STATE, i]
                 for p in range(pieces):
                     tags[p, ALIKE] = -1
                     for k in range(tags[p, FIRST], tags[p + 1, FIRST]):
-                        w[STATE, inputs.place[k]] += course.amount[row, inputs.kind[k]] * inputs.factor[k]
-                    pass_piece(p, w, table, tags, out[row], size, loose)
+                        table[p, HELD + inputs.place[k]] += (
+                            course.amount[row, inputs.kind[k]] * inputs.factor[k]
+                        )
+                    area = pass_piece(p, w, table, tags, size, loose)
+                    table[p, ORDER] = float(p)
+                    out[row, 0, AUC] += area if tags[p, INSIDE] else 0.0
                 judge((np.int64(0), pieces), w, table, tags, out[row], many, size, loose)
-                finish(pieces, w, table, tags, out[row], many, loose)
+                finish(pieces, row, inputs, course.amount, w, table, tags, out[row], many, loose)
                 if math.isfinite(out[row, 0, 0]) and math.isfinite(out[row, 0, 3]):
                     ended[row] = SETTLED
             elif sound:

@@ -58,7 +58,10 @@ KEPT = 4
 """Lengths that come often and may have a propagator of their own."""
 (KEPT_STEP,) = rows(PLAN + 4, 1)
 KEPT_AREA = KEPT_STEP + KEPT
-ALL = KEPT_AREA + KEPT
+JUMP = KEPT_AREA + KEPT
+LEVELS = 20
+"""Maps over a train of intervals: matrix, constant, and row of the area of each level; twice the intervals with each."""
+ALL = JUMP + 3 * LEVELS
 TOP, WHEN, LEAST, HOURS = 0, 1, 2, 3
 """What is found of a piece: highest level, how long after its start, lowest; hours above each threshold, and after them
 how long after its start the level is first above each, inf: never."""
