@@ -97,8 +97,8 @@ def plan(
 
     Raises
     ------
-    InputError, UnitError, RegimenError, RecordsError : what was given; or not even one subject fits into memory. A
-        run that does not fit is no mistake here: ``fits`` is False.
+    InputError, UnitError, RegimenError, RecordsError : what was given; or not even one subject fits into memory, or
+        not the sketches of bands. Another run that does not fit is no mistake here: ``fits`` is False.
 
     >>> made = plan("isotretinoin", "40 mg twice daily for 4 weeks", {"WT": [50, 70]}, times="2 h", meal="fed")
     >>> made.sizes["plasma"] == 2 * 337 * 8

@@ -145,7 +145,6 @@ def test_rows_that_fail_are_left_out_or_told():
             "q: found [50, 5], which does not ascend\n  give percentages, ascending: q=[5, 50, 95]",
         ),
         ({"times": None}, f"times: there are none\n  {WAYS}"),
-        ({"tims": "6 h"}, "tims: dl.bands has no such argument\n  did you mean 'times'?"),
         (
             {"store": "a.zarr"},
             "store: dl.bands has no such argument\n  it is for dl.simulate and dl.plan; leave it out",
@@ -160,6 +159,15 @@ def test_what_cannot_be_used_is_told(people, given, told):
     with pytest.raises(dl.DoselineError) as caught:
         dl.bands("isotretinoin", "40 mg once", people, **{"times": "6 h for 24 h", **given})
     assert str(caught.value) == told
+
+
+def test_arguments_of_the_verb_are_known(people):
+    with pytest.raises(dl.DoselineError) as caught:
+        dl.bands("isotretinoin", "40 mg once", people, tims="6 h")
+    problem, advice = str(caught.value).splitlines()
+    assert problem == "tims: dl.bands has no such argument"
+    assert advice.startswith("  did you mean 'times'? known here: meal, formulation, on_failure, ")
+    assert advice.endswith(", typical, times, threads, progress, client, output, q, over, by, error")
 
 
 def test_levels_take_no_arguments_of_a_simulation(levels):

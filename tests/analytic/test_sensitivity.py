@@ -107,12 +107,15 @@ def test_shares_of_a_product():
 
 
 def test_effects_have_the_unit_of_the_metric():
-    """The area is linear in F: each effect of going from 0.4 to 1 is 0.6 of it [mg/L h]."""
+    """The area is linear in F: each effect of going from 0.4 to 1 is 0.6 of it [mg/L h].
+
+    Draws stay 2**-31 of a range away from its ends, and a step goes over two thirds of it: 7e-10.
+    """
     pytest.importorskip("SALib")
     found = dl.sensitivity(
         MODEL, STEADY, over={"F": (0.4, 1)}, metric="AUC", method="morris", samples=5, seed=1
     )
-    np.testing.assert_allclose(found["mu"], 0.6 * float(area()), rtol=1e-10)
+    np.testing.assert_allclose(found["mu"], 0.6 * float(area()), rtol=1e-9)
     assert found["mu"].attrs["units"] == "mg/L * h"
 
 

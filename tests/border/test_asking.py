@@ -78,3 +78,12 @@ def test_event_tables_are_checked_alike():
         dl.DoselineError, match=r"sede: dl\.plan has no such argument\n  did you mean 'seed'\?"
     ):
         dl.plan("isotretinoin", dl.read_records(TABLE), sede=1)
+
+
+def test_a_store_that_goes_on_says_so_unless_it_is_to_be_quiet(tmp_path, capsys):
+    asked = {"times": "6 h for 24 h", "store": tmp_path / "a.zarr"}
+    said = []
+    for progress in (None, None, False):
+        dl.simulate("isotretinoin", "40 mg once", progress=progress, **asked)
+        said.append(capsys.readouterr().err)
+    assert said == ["", f"{asked['store']}: 1 of 1 parts are there\n", ""]

@@ -237,7 +237,8 @@ def test_seconds_are_those_of_everybody(monkeypatch):
     made = dl.plan("isotretinoin", "40 mg once", dl.cohort(WT=[70] * 2000), times="24 h", meal="fed")
     assert made.seconds == pytest.approx(2.02)
     assert made.compiling == pytest.approx(3.0)
-    assert made.between == pytest.approx((0.85 * 2.02, 1.15 * 2.02))
+    # one sample of the largest size, so that nobody knows how far two differ: twice 15 %
+    assert made.between == pytest.approx((0.7 * 2.02, 1.3 * 2.02))
 
 
 def test_a_subject_that_cannot_be_solved_does_not_stop_a_plan():
