@@ -155,12 +155,3 @@ def test_same_bits():
 
 
 @pytest.mark.slow
-def test_same_bits_of_code_for_one_number_of_states(monkeypatch):
-    """Where there are many doses, other machine code runs: it changes no bit either."""
-    arm = arm_of("isotretinoin", "1 mg/kg/day in 2 doses for 10 days", dl.cohort(WT=[50.0, 70.0]), seed=2)
-    windows = Windows(np.array([[228.0, 240.0]]), (0.0, 240.0), np.array([300.0]), 0)
-    few = expose(arm, windows, Log.unread(2), threads=1)
-    monkeypatch.setattr("doseline.solve_exposure.MANY", 1)
-    many = expose(arm, windows, Log.unread(2), threads=1)
-    np.testing.assert_array_equal(few.course, many.course)
-    np.testing.assert_array_equal(few.inside, many.inside)
