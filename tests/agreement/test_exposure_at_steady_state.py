@@ -152,6 +152,3 @@ def test_same_bits():
         steady = [expose_steady(arm, windows, threads=threads) for arm, threads in ways]
         np.testing.assert_array_equal(steady[0].inside, steady[1].inside)
         np.testing.assert_array_equal(steady[0].inside[7:19], steady[2].inside)
-
-
-@pytest.mark.slow
