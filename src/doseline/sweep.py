@@ -3,9 +3,11 @@ Dataset."""
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +188,21 @@ def opened(path: Path) -> "xr.Dataset":
     """A store as a Dataset that reads its numbers when they are asked for."""
     import xarray as xr
 
+    _let_forks_read()
     return xr.open_zarr(path)
+
+
+@cache
+def _let_forks_read() -> None:
+    """A forked process reads with threads of its own: it would wait for ever for those of dask, which stay behind."""
+    import dask.threaded as pool
+
+    def forget() -> None:
+        pool.default_pool = None
+        pool.pools.clear()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
 
 
 def _status(path: Path) -> np.ndarray:
