@@ -97,7 +97,10 @@ def test_unfinished_period_goes_on_as_the_whole_ones():
     np.testing.assert_array_equal(one.inside, other.inside)
 
 
-@pytest.mark.parametrize("regimen", ["40 mg every 12 h x 20", "80 mg once daily for 12 days"])
+@pytest.mark.parametrize(
+    "regimen",
+    ["40 mg every 12 h x 20", pytest.param("80 mg once daily for 12 days", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("late", [None, "normal(0 h, 1 h) within -2..3 h"])
 @pytest.mark.parametrize("visits", [None, "day"])
 def test_doses_that_differ(regimen, late, visits):

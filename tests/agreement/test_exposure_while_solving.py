@@ -82,7 +82,9 @@ def body_of(rates, weights, lags, lengths, initial, course):
     return body
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed > 2 else []) for seed in range(15)]
+)
 def test_random_models(seed):
     """Truth: plain Python, for windows between doses and for the course."""
     rates, weights, lags, lengths, initial, course = random_case(seed)

@@ -184,6 +184,7 @@ def test_the_persons_own_values_count():
     np.testing.assert_allclose(found["value"], float(area(CL=5)), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_steps_give_the_same_as_the_exact_engine():
     """Solutions in steps hold 1e-8: elasticities 1e-5."""
     exact, stepped = (

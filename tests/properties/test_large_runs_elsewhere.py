@@ -1,5 +1,5 @@
-"""Stores, exposure and bands from threads, and from processes that were forked or spawned after the parent had run all of
-them: the same numbers as at first, and two who write the same store are told.
+"""Stores, exposure and bands from threads, and from processes that were forked or spawned after the parent had run all
+of them: the same numbers as at first, and two who write the same store are told.
 
 Truth: what the first run gave.
 """
@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import doseline as dl
 
@@ -53,6 +55,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_from_threads_and_processes(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
