@@ -212,7 +212,9 @@ def _pooled(over: Any, asked: AskedRegimens) -> bool:
 
 
 def _is_dataset(given: Any) -> bool:
-    """Whether these are levels, and not a model; `analysis` says what is wrong with other things of xarray."""
+    """Whether these are levels, or meant to be, and not a model; `analysis` says what is wrong with them."""
+    if given is None or (isinstance(given, (str, Path)) and str(given).endswith((".nc", ".zarr"))):
+        return True
     return hasattr(given, "data_vars") or hasattr(given, "coords")
 
 

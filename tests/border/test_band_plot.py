@@ -285,14 +285,15 @@ def test_pictures_of_one_subject_name_the_way_out(levels):
 
 
 def test_a_dimension_that_no_picture_shows(levels):
-    for draw in (plot.course, lambda found: found.pk.plot()):
-        with pytest.raises(InputError) as caught:
-            draw(levels.pk.bands())
-        assert str(caught.value) == (
-            "levels: there are 3 quantiles, and this picture shows one\n  choose one with .isel(quantile=0)"
-        )
-    axes = levels.pk.bands().sel(quantile=50).pk.plot()
-    assert axes.get_title(loc="left") == "Isotretinoin in plasma: one profile"
+    with pytest.raises(InputError) as caught:
+        plot.course(levels.pk.bands())
+    assert str(caught.value) == (
+        "levels: there are 3 quantiles, and this picture shows one\n  choose one with .isel(quantile=0)"
+    )
+    for bands in (levels.pk.bands(), levels.pk.bands().sel(quantile=50)):
+        assert bands.pk.plot().get_title(loc="left").startswith("Isotretinoin in plasma: 8 subjects")
+    with pytest.raises(InputError, match="these bands have no quantile 10 %"):
+        levels.pk.bands().pk.plot(band=(10, 90))
 
 
 def test_missed_doses_are_not_marked(single, levels):
