@@ -102,9 +102,13 @@ class Doubled:
 
     def __init__(self, *workers):
         self.workers = dict(enumerate(workers))
+        self.scheduler = self
 
-    def scheduler_info(self):
+    def identity(self):
         return {"workers": self.workers}
+
+    def sync(self, function):
+        return function()
 
 
 def test_why_nothing_comes_is_told(monkeypatch, capsys):
@@ -114,6 +118,12 @@ def test_why_nothing_comes_is_told(monkeypatch, capsys):
     for _ in range(3):
         watch.look()
     assert capsys.readouterr().err == "the cluster has no workers: waiting for one\n"
+
+
+def test_workers_that_are_there_are_seen():
+    with local() as cluster, client_of(cluster) as client:
+        (worker,) = client.sync(client.scheduler.identity)["workers"].values()
+    assert worker["status"] == "running"
 
 
 def test_workers_without_memory_are_given_up(monkeypatch):
