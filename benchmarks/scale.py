@@ -4,9 +4,10 @@
     python benchmarks/scale.py --subjects 100000   the largest cohort
     python benchmarks/scale.py --only exposure     or bands, store, cluster
 
-Isotretinoin, two compartments and the metabolite, with random effects between subjects, twice daily for 20 weeks. Every
-measurement is a process of its own, so that its memory is its own; compiled code is at hand and its first call is not
-timed. Rates depend on the machine; the limits at the end are those that the project sets itself for two processors.
+Isotretinoin, two compartments and the metabolite, three random effects between subjects, twice daily for 20 weeks.
+Every measurement is a process of its own, so that its memory is its own; compiled code is at hand and its first call is
+not timed. Rates depend on the machine. A folder for the stores is taken from DOSELINE_SCALE_FOLDER, else the one for
+temporary files.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+EFFECTS = ["CL", "KA", "V2"]
 COURSE = "0.5 mg/kg/day in 2 doses for 4 weeks, then 1 mg/kg/day in 2 doses for 16 weeks"
 BANDS = "200 times: a day apart, then every 24 min of the last day"
 STAGES = ("exposure", "bands", "store", "random", "cluster")
@@ -46,7 +48,9 @@ def exposure(count, folder):
     import doseline as dl
 
     def run(many):
-        return dl.exposure("isotretinoin", COURSE, people(many), intervals="last", progress=False)
+        return dl.exposure(
+            "isotretinoin", COURSE, people(many), intervals="last", effects=EFFECTS, progress=False
+        )
 
     run(2_000)
     begin = time.perf_counter()
@@ -63,7 +67,9 @@ def bands(count, folder):
     import doseline as dl
 
     def run(many):
-        return dl.bands("isotretinoin", COURSE, people(many), times=band_times(), progress=False)
+        return dl.bands(
+            "isotretinoin", COURSE, people(many), times=band_times(), effects=EFFECTS, progress=False
+        )
 
     run(2_000)
     begin = time.perf_counter()
@@ -80,7 +86,7 @@ def store(count, folder):
     model = dl.load_model("isotretinoin").edit(outputs={"oxo": None})
 
     def run(many, path):
-        kept = {"store": path, "dtype": "float32", "progress": False}
+        kept = {"store": path, "dtype": "float32", "effects": EFFECTS, "progress": False}
         return dl.simulate(model, COURSE, people(many), times="2 h", **kept)
 
     run(2_000, folder / "first.zarr")
@@ -148,7 +154,7 @@ def cluster(count, folder):
         ):
 
             def run(many, client=client):
-                asked = {"intervals": "last", "progress": False, "client": client}
+                asked = {"intervals": "last", "effects": EFFECTS, "progress": False, "client": client}
                 return dl.exposure("isotretinoin", COURSE, people(many), **asked)
 
             run(8_000)

@@ -26,6 +26,7 @@ from doseline.request import (
 from doseline.schedule import course_end, followed_until, refuse_missing_sizes
 from doseline.solver import ATOL, MOST_STEPS, RTOL, Solver, solver_of
 from doseline.times import WAYS, read_times
+from doseline.units import read_quantity
 
 
 class Asking(TypedDict, total=False):
@@ -65,6 +66,25 @@ DEFAULTS: Asking = {
     "observed": False,
     "typical": False,
 }
+OF_VERBS = {
+    "times": ("simulate", "bands", "plan"),
+    "threads": ("simulate", "exposure", "bands", "plan"),
+    "store": ("simulate", "plan"),
+    "dtype": ("simulate", "plan"),
+    "progress": ("simulate", "exposure", "bands"),
+    "client": ("simulate", "exposure", "bands"),
+    "of": ("plan",),
+    "output": ("exposure", "bands"),
+    "intervals": ("exposure", "plan"),
+    "thresholds": ("exposure",),
+    "steady": ("exposure",),
+    "until": ("exposure",),
+    "q": ("bands",),
+    "over": ("bands",),
+    "by": ("bands",),
+    "error": ("bands",),
+}
+"""Arguments that some verbs have beside those of `Asking`."""
 DRAWN = ("seed", "effects", "replicates", "uncertainty", "visits", "observed", "typical")
 SOLVED = ("method", "rtol", "atol", "max_steps")
 
@@ -99,19 +119,21 @@ def settle(
     *,
     times: Any,
     asking: Asking,
+    verb: str = "simulate",
     gridless: bool = False,
+    until: Any = None,
     frames: int = 4,
 ) -> Settled:
     """Read everything that a verb was given.
 
-    Without a grid (``gridless``) the times are the beginning of the course and its end. ``frames`` is how far up the
-    call is that warnings are of.
+    Without a grid (``gridless``) the times are the beginning of the course and its end, or ``until``. ``frames`` is how
+    far up the call is that warnings are of, and ``verb`` the function that was called.
 
     Raises
     ------
     InputError, UnitError, RegimenError : what was given.
     """
-    _refuse_unknown(asking)
+    refuse_unknown(asking, verb)
     given: dict[str, Any] = {**DEFAULTS, **asking}
     chosen = load_model(model)
     read_failure(given["on_failure"])
@@ -135,7 +157,7 @@ def settle(
         axes["meal"] = Axis((), False)
     ends = {name: course_end(course, everyone) for name, course in named.items()}
     last = max(followed_until(course, ends[name]) for name, course in named.items())
-    grid = np.array([0.0, last]) if gridless else read_times(times, end=last)
+    grid = np.array([0.0, _end(until, last)]) if gridless else read_times(times, end=last)
     draws = read_draws(
         chosen,
         draws_asked(given),
@@ -150,11 +172,18 @@ def settle(
 
 
 def settle_table(
-    model: "Model | str | Path", records: Records, people: Any, *, times: Any, asking: Asking
+    model: "Model | str | Path",
+    records: Records,
+    people: Any,
+    *,
+    times: Any,
+    asking: Asking,
+    verb: str = "simulate",
 ) -> tuple[AskedRecords, np.ndarray | None]:
     """The same for an event table: what is asked for, and its grid; None: levels at its observations."""
     from doseline.event_levels import grid_of
 
+    refuse_unknown(asking, verb)
     given: dict[str, Any] = {**DEFAULTS, **asking}
     chosen = load_model(model)
     read_failure(given["on_failure"])
@@ -171,11 +200,33 @@ def settle_table(
     return AskedRecords(chosen, axes, given["on_failure"], solver, draws, records, grid is not None), grid
 
 
-def _refuse_unknown(asking: Mapping[str, Any]) -> None:
-    """Keyword arguments that no verb has."""
+def refuse_unknown(asking: Mapping[str, Any], verb: str) -> None:
+    """Refuse keyword arguments that a verb does not have.
+
+    Raises
+    ------
+    InputError : which verbs have it, or what it may have been meant to be.
+    """
     for name in asking:
-        if name in ("times", "store"):
-            advice = "it is for dl.simulate: exposure while solving has no grid, and keeps no levels"
-            raise InputError("there is no such argument here", place=name, advice=advice)
-        if name not in DEFAULTS:
-            raise InputError("there is no such argument", place=name, advice=did_you_mean(name, DEFAULTS))
+        if name in DEFAULTS:
+            continue
+        if name in OF_VERBS:
+            others = [f"dl.{each}" for each in OF_VERBS[name]]
+            told = " and ".join(filter(None, (", ".join(others[:-1]), others[-1])))
+            advice = f"it is for {told}; leave it out"
+        else:
+            own = [each for each, verbs in OF_VERBS.items() if verb in verbs]
+            advice = did_you_mean(name, (*DEFAULTS, *own))
+        raise InputError(f"dl.{verb} has no such argument", place=name, advice=advice)
+
+
+def _end(given: Any, end: float) -> float:
+    """End of the course that is followed. [h]"""
+    if given is None:
+        return end
+    found = read_quantity(given, "h", place="until", require_unit=isinstance(given, str))
+    if np.ndim(found) or not found > 0.0:
+        raise InputError(
+            f"found {given!r:.60}", place="until", advice="expected one time above 0 h, such as '24 weeks'"
+        )
+    return float(found)

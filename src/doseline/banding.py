@@ -9,9 +9,10 @@ import numpy as np
 from doseline.arms import Arms
 from doseline.dataset import DIMENSIONS, Axis, More, build
 from doseline.errors import InputError, did_you_mean
+from doseline.memory import lacking, size_told
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, Parts, alone, cut, parts_of
+from doseline.parts import Part, Parts, alone, cut, parts_of, row_of
 from doseline.population.groups import Groups
 from doseline.predictions import levels_of_outputs, observations
 from doseline.progress import reporting
@@ -69,9 +70,11 @@ class Banding:
         arms = arms_of(asked, self.times)
         solved = arms.solve(None, threads=1)
         values = self._values(arms, solved.levels)
-        sketch = self._free.pop() if self._free else self._blank()
-        several = part.replicate is not None and self.shape[0] > 1
-        first = (part.replicate - self.asked.draws.first) * len(values) if several else 0  # type: ignore[operator]
+        try:
+            sketch = self._free.pop()
+        except IndexError:  # all of them are in use
+            sketch = self._blank()
+        first = row_of(self.asked, part) * len(values) if self.shape[0] > 1 else 0
         group = self.groups.of(part.span)
         for position, level in enumerate(values):
             sketch.add(level, group + (first + position) * self.groups.count)
@@ -191,19 +194,46 @@ def bands_of(
 
     Raises
     ------
-    SolveError : rows that could not be solved.
+    InputError : the sketches do not fit into memory. SolveError : rows that could not be solved.
     """
     asked = banding.asked
+    # of another process this one holds what comes beside what it has
+    held = 2 if apart else spread.threads
+    free = lacking(held * banding.bytes)
+    if free is not None:
+        raise _too_large(banding, held, free)
     parts = parts_of(asked, min(banding.rows, max(1, -(-len(asked.people) // spread.threads))))
     status = blank_status(asked)
     with reporting(progress, "bands", len(asked.people) * len(asked.draws.labels)) as step:
         for part, own in _counted(banding, parts, spread, apart=apart):
-            row = 0 if part.replicate is None else part.replicate - asked.draws.first
+            row = row_of(asked, part)
             status[row : row + 1, :, :, :, part.span] = own
-            step(part.span.stop - part.span.start)
+            step(part.rows)
     if asked.on_failure == "raise" and status.any():
         raise failed(asked, arms_of(asked, banding.times), status, None)
     return band_dataset(banding, percents)
+
+
+def _too_large(banding: Banding, held: int, free: int) -> InputError:
+    """What is said of sketches that do not fit into memory, where ``held`` of them are there at once."""
+    arms = int(np.prod(banding.shape[:4], dtype=np.int64))
+    counted = (
+        (arms, "combination"),
+        (banding.groups.count, "group"),
+        (len(banding.outputs), "output"),
+        (len(banding.times), "time"),
+    )
+    told = " x ".join(f"{number:,} {name}{'s' * (number != 1)}" for number, name in counted)
+    ways = ["give fewer times, as in times='4 h'"]
+    ways += ["or fewer groups in by=..."] * (banding.groups.count > 1)
+    ways += [f"or one output: output='{banding.outputs[0]}'"] * (len(banding.outputs) > 1)
+    again = f", counted {held} times at once," if held > 1 else ""
+    size = size_told(held * banding.bytes)
+    return InputError(
+        f"{told}{again} take {size}, and {size_told(free)} of memory are free",
+        place="bands",
+        advice="\n".join(ways),
+    )
 
 
 def _counted(

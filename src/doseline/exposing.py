@@ -178,7 +178,17 @@ def blank(asked: AskedRegimens, wanted: Wanted) -> Found:
     )
 
 
-def expose_part(asked: AskedRegimens, until: float, wanted: Wanted) -> Found:
+Needed = Mapping[str, np.ndarray]
+"""For each regimen the positions of the intervals that anybody wants: every part is cut at the same times."""
+
+
+def needed_of(asked: AskedRegimens, until: float, wanted: Wanted) -> Needed:
+    """Which intervals anybody wants."""
+    every = {name: chosen(asked, name, wanted, until).which for name in asked.regimens}
+    return {name: np.unique(which[which >= 0]) for name, which in every.items()}
+
+
+def expose_part(asked: AskedRegimens, until: float, wanted: Wanted, needed: Needed) -> Found:
     """Exposure of the people of one part, on one thread, from the beginning ``until`` a time [h]."""
     times = np.array([0.0, until])
     arms = arms_of(asked, times)
@@ -188,7 +198,8 @@ def expose_part(asked: AskedRegimens, until: float, wanted: Wanted) -> Found:
     rows = product(arms.draws.labels, arms.keys)
     for at, (replicate, key) in zip(np.ndindex(*arms.shape), rows, strict=True):
         own = Found(*(each[at] for each in found[:5]), *(each[at[:2]] for each in found[5:]))
-        _fill(arms.arm(replicate, key), picked[key[0]], wanted, own, log.of(at[0], at[1]))
+        name = key[0]
+        _fill(arms.arm(replicate, key), picked[name], needed[name], wanted, own, log.of(at[0], at[1]))
     return found
 
 
@@ -199,6 +210,7 @@ class Exposing:
     asked: AskedRegimens
     until: float
     wanted: Wanted
+    needed: Needed
 
     @property
     def most(self) -> int:
@@ -209,7 +221,7 @@ class Exposing:
 
     def __call__(self, part: Part) -> Found:
         """Exposure of one part."""
-        return expose_part(cut(self.asked, part), self.until, self.wanted)
+        return expose_part(cut(self.asked, part), self.until, self.wanted, self.needed)
 
     def sent(self, tasks: Sequence[Part]) -> "tuple[Exposing, list[Part]]":
         """The same for some parts."""
@@ -217,11 +229,10 @@ class Exposing:
         return replace(self, asked=asked), parts
 
 
-def _fill(arm: Arm, picked: Chosen, wanted: Wanted, found: Found, log: Log) -> None:
+def _fill(arm: Arm, picked: Chosen, needed: np.ndarray, wanted: Wanted, found: Found, log: Log) -> None:
     """Write down what the subjects of one arm have."""
     output = list(arm.compiled.model.outputs).index(wanted.output)
     thresholds = np.array(list(wanted.thresholds.values()))
-    needed = np.unique(picked.which[picked.which >= 0])
     windows = Windows(picked.edges[needed], (0.0, float(arm.times[-1])), thresholds, output)
     exposed = expose(arm, windows, log, threads=1)
     found.course[:], found.status[:] = exposed.course, exposed.status

@@ -22,11 +22,12 @@ from doseline.exposing import (
     blank,
     chosen,
     count_intervals,
+    needed_of,
 )
-from doseline.memory import lacking
+from doseline.memory import lacking, size_told
 from doseline.metrics import ACCUMULATION, BY_THRESHOLD, EXACT, WINDOWS, Metric
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, parts_of
+from doseline.parts import Part, parts_of, row_of
 from doseline.progress import reporting
 from doseline.results import (
     arms_of,
@@ -71,9 +72,9 @@ def exposures(
     found = blank(asked, wanted)
     parts = parts_of(asked, min(WIDTH, max(1, -(-len(asked.people) // spread.threads))))
     with reporting(progress, "exposure", len(asked.people) * len(asked.draws.labels)) as step:
-        for part, own in spread(Exposing(asked, until, wanted), parts):
+        for part, own in spread(Exposing(asked, until, wanted, needed_of(asked, until, wanted)), parts):
             _place(asked, part, own, found)
-            step(part.span.stop - part.span.start)
+            step(part.rows)
     arms = arms_of(asked, np.array([0.0, until]))
     if asked.on_failure == "raise" and found.status.any():
         raise failed(asked, arms, found.status, None)
@@ -91,7 +92,7 @@ def _too_large(asked: AskedRegimens, wanted: Wanted, needed: int, free: int) -> 
     """What is said of results that do not fit into memory."""
     rows, intervals = int(np.prod(swept(asked))) * len(asked.people), count_intervals(asked, wanted)
     return InputError(
-        f"{rows:,} rows x {intervals:,} intervals take {needed / 1e9:,.3g} GB, and {free / 1e9:,.3g} GB are free",
+        f"{rows:,} rows x {intervals:,} intervals take {size_told(needed)}, and {size_told(free)} of memory are free",
         place="exposure",
         advice="give intervals='last', or some numbers; the course is summed up all the same"
         if intervals > 1
@@ -101,7 +102,7 @@ def _too_large(asked: AskedRegimens, wanted: Wanted, needed: int, free: int) -> 
 
 def _place(asked: AskedRegimens, part: Part, own: Found, whole: Found) -> None:
     """Put the rows of a part where they belong."""
-    row = 0 if part.replicate is None else part.replicate - asked.draws.first
+    row = row_of(asked, part)
     for target, values in zip(whole[:5], own[:5], strict=True):
         target[row : row + 1, :, :, :, part.span] = values
     for target, values in zip(whole[5:], own[5:], strict=True):
@@ -126,7 +127,9 @@ def exposure_dataset(
         )
         data |= steady.metrics(wanted, level)
         with np.errstate(all="ignore"):
-            ratio = found.steady[..., AUC] / found.steady[..., -1]
+            # where a lag leaves nothing to the first period there is no ratio
+            first = np.where(found.steady[..., -1] > 0.0, found.steady[..., -1], np.nan)
+            ratio = found.steady[..., AUC] / first
         data["accumulation"] = More(ROWS, ratio, _told(ACCUMULATION, level))
         label = "period of the regimen's last stage"
         told = {
@@ -206,25 +209,21 @@ class _Window:
                 "AUC": np.ascontiguousarray(column[..., AUC]),
                 "fluctuation": (column[..., CMAX] - column[..., CMIN]) / average,
             }
-        data = {
-            name: self._more(metric, self._dims, found[name], level, name) for name, metric in EXACT.items()
-        }
+        data = {name: self._more(metric, self._dims, found[name], level) for name, metric in EXACT.items()}
         count = len(wanted.thresholds)
         if count:
             above = column[..., ABOVE : ABOVE + count]
             first = column[..., ABOVE + count : ABOVE + 2 * count]
             by = {
                 "time_above": np.ascontiguousarray(above),
-                "time_below": self._lengths[..., np.newaxis] - above,
+                "time_below": np.maximum(self._lengths[..., np.newaxis] - above, 0.0),
                 "first_above": first - self._starts[..., np.newaxis],
             }
             dims = (*self._dims, "threshold")
-            data |= {
-                name: self._more(metric, dims, by[name], level, name) for name, metric in BY_THRESHOLD.items()
-            }
+            data |= {name: self._more(metric, dims, by[name], level) for name, metric in BY_THRESHOLD.items()}
         return {f"{self._kind}{name}": more for name, more in data.items()}
 
-    def _more(self, metric: Metric, dims: Sequence[str], values: np.ndarray, level: str, name: str) -> More:
+    def _more(self, metric: Metric, dims: Sequence[str], values: np.ndarray, level: str) -> More:
         told = _told(metric, level)
         return More(tuple(dims), values, told | {"long_name": WINDOWS[self._kind] + told["long_name"]})
 

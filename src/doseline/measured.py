@@ -40,15 +40,16 @@ def read_metrics(metric: str | Sequence[str]) -> tuple[str, ...]:
     return given
 
 
-def metrics_of(asked: AskedRegimens, metrics: Sequence[str], *, output: str, threads: int) -> Measured:
-    """Metrics of every subject under the one arm that is asked for, found while solving.
+def metrics_of(
+    asked: AskedRegimens, metrics: Sequence[str], *, output: str, until: float, threads: int
+) -> Measured:
+    """Metrics of every subject under the one arm that is asked for, found while solving until a time [h].
 
     Subjects that could not be solved have NaN and their status.
     """
     steady = any(name.startswith("steady_") or name == "accumulation" for name in metrics)
     wanted = Wanted(output, LAST, {}, steady)
     marked = replace(asked, on_failure="mark")
-    until = max(asked.ends.values())
     table = exposures(marked, until, wanted, spread=on_threads(threads), progress=False)
     return Measured(
         np.stack([table[name].values.ravel() for name in metrics]),

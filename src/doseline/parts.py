@@ -18,6 +18,11 @@ class Part(NamedTuple):
     replicate: int | None  # its label; None: there is only one
     span: slice  # of the subjects
 
+    @property
+    def rows(self) -> int:
+        """Subjects, once for each arm."""
+        return self.span.stop - self.span.start
+
     def __str__(self) -> str:
         """What messages call it."""
         of = "" if self.replicate is None else f" of replicate {self.replicate}"
@@ -39,6 +44,11 @@ def parts_of(asked: AskedRegimens, subjects: int) -> list[Part]:
     spans = [slice(begin, min(begin + subjects, count)) for begin in range(0, count, subjects)]
     pairs: Iterator[tuple[int | None, slice]] = ((label, span) for label in labels for span in spans)
     return [Part(number, label, span) for number, (label, span) in enumerate(pairs)]
+
+
+def row_of(asked: AskedRegimens, part: Part) -> int:
+    """Where the replicate of a part stands among all that are asked for."""
+    return 0 if part.replicate is None else part.replicate - asked.draws.first
 
 
 def cut(asked: AskedRegimens, part: Part) -> AskedRegimens:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from doseline.errors import InputError
 from doseline.memory import UNKNOWN, size_told
+from doseline.progress import duration
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Plan:
     memory : int                    Memory at the height of the run, the result included. [byte]
     available : int                 Memory that there is. [byte]
     seconds : float                 How long it takes, told from samples, without writing files. [s]
-    spread : (float, float)         From where to where that may be. [s]
+    between : (float, float)        From where to where that may be. [s]
     compiling : float               What compiling took, or reading compiled code: plan has done it. [s]
     sampled : int                   Subjects of all samples.
     parts, files : int or None      Of a store.
@@ -49,7 +50,7 @@ class Plan:
     memory: int
     available: int
     seconds: float
-    spread: tuple[float, float]
+    between: tuple[float, float]
     compiling: float
     sampled: int
     parts: int | None = None
@@ -94,13 +95,11 @@ class Plan:
             "memory",
             f"{size_told(self.memory)} at its height, {there}: {'fits' if self.fits else 'DOES NOT FIT'}",
         )
-        least, most = self.spread
-        yield (
-            "time",
-            f"{_time(self.seconds)} (from {_time(least)} to {_time(most)}, told by {_count(self.sampled, 'subject')})",
-        )
+        least, most = self.between
+        between = f"from {duration(least)} to {duration(most)}"
+        yield "time", f"{duration(self.seconds)} ({between}, told by {_count(self.sampled, 'subject')})"
         if self.compiling >= 0.5:
-            yield "compiling", f"{_time(self.compiling)}, done now"
+            yield "compiling", f"{duration(self.compiling)}, done now"
 
     def __str__(self) -> str:
         """A line for each number; where it does not fit, what to do instead."""
@@ -113,26 +112,9 @@ class Plan:
         fits = "fits" if self.fits else "does not fit"
         return (
             f"Plan({self.of} of {self.model}: {self.rows:,} rows, {size_told(self.bytes)}, "
-            f"{_time(self.seconds)}, {fits} into memory)"
+            f"{duration(self.seconds)}, {fits} into memory)"
         )
 
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def _time(seconds: float) -> str:
-    """How long, in the unit that people would say it in.
-
-    >>> _time(0.0123), _time(1.26), _time(75), _time(7200)
-    ('12 ms', '1.3 s', '1.2 min', '2.0 h')
-    """
-    for limit, unit, size in (
-        (1.0, "ms", 1e-3),
-        (60.0, "s", 1.0),
-        (3600.0, "min", 60.0),
-        (172_800.0, "h", 3600.0),
-    ):
-        if seconds < limit:
-            return f"{seconds / size:.0f} ms" if unit == "ms" else f"{seconds / size:.1f} {unit}"
-    return f"{seconds / 86_400:.1f} days"

@@ -13,7 +13,7 @@ from doseline.arms import Arms
 from doseline.asking import Asking, settle, settle_table
 from doseline.banding import Banding, bands_of, read_outputs
 from doseline.dosing.records import Records, doses_among
-from doseline.errors import InputError, did_you_mean
+from doseline.errors import InputError
 from doseline.exposing import WIDTH, Wanted, read_wanted
 from doseline.exposure_dataset import bytes_of, exposures
 from doseline.footprint import of_blocks, of_subjects, peak, refusal
@@ -23,20 +23,19 @@ from doseline.origin import AskedRecords, AskedRegimens
 from doseline.planned import Plan
 from doseline.population.groups import read_groups
 from doseline.request import thread_count
+from doseline.results import arms_of
 from doseline.sampling import Measured, Run, Whole, levels_of_all, measure, sizes_of_all
 from doseline.schedule import sizes_of
 from doseline.sketch_scale import ERROR
 from doseline.spread import on_threads
-from doseline.store_layout import layout_of
+from doseline.store_layout import layout_of, read_dtype
 from doseline.sweep import known_of, subjects_each
 from doseline.unsolved import too_large
-
-REALS = ("float64", "float32")
 
 
 def wanted_of(model: Model, intervals: Any) -> Wanted:
     """What is planned of exposure: the first output, and these intervals."""
-    return read_wanted(model, None, "all" if intervals is None else intervals, None, True)
+    return read_wanted(model, None, intervals, None, True)
 
 
 def banding_of(asked: AskedRegimens, times: np.ndarray) -> Banding:
@@ -45,7 +44,7 @@ def banding_of(asked: AskedRegimens, times: np.ndarray) -> Banding:
     return Banding(asked, times, read_groups(None, asked.people), outputs, ERROR, pooled=False)
 
 
-def _exposure(asked: Any, times: Any, threads: int, *, intervals: Any = None) -> Any:
+def _exposure(asked: Any, times: Any, threads: int, *, intervals: Any = "all") -> Any:
     wanted = wanted_of(asked.model, intervals)
     return exposures(asked, float(times[-1]), wanted, spread=on_threads(threads), progress=False)
 
@@ -68,7 +67,7 @@ def plan(
     *,
     times: Any = None,
     of: str = "levels",
-    intervals: Any = None,
+    intervals: Any = "all",
     store: "str | Path | None" = None,
     dtype: str = "float64",
     threads: int | None = None,
@@ -84,7 +83,8 @@ def plan(
     ----------
     model, regimens, people, times : as in `simulate`
     of : "levels", "exposure" or "bands"
-        What is kept: levels, or only what is made of them, part by part.
+        What is kept: levels, or only what is made of them, part by part. Of exposure the first output is planned,
+        with its steady state and without thresholds; of bands all outputs, for everybody together (no groups).
     intervals : as in `exposure`      Of which dosing intervals exposure is kept.
     store : path, optional            Levels go to a store on disk, part by part; nothing is written there.
     dtype : "float64" or "float32"    Of the levels in a store.
@@ -97,14 +97,14 @@ def plan(
 
     Raises
     ------
-    InputError, UnitError, RegimenError, RecordsError : what was given; or not even one subject fits into memory. A
-        run that does not fit is no mistake here: ``fits`` is False.
+    InputError, UnitError, RegimenError, RecordsError : what was given; or not even one subject fits into memory, or
+        not the sketches of bands. Another run that does not fit is no mistake here: ``fits`` is False.
 
     >>> made = plan("isotretinoin", "40 mg twice daily for 4 weeks", {"WT": [50, 70]}, times="2 h", meal="fed")
     >>> made.sizes["plasma"] == 2 * 337 * 8
     True
     """
-    _refuse_unknown(of, dtype, store, asking)
+    _refuse_kinds(of, dtype, store)
     count = thread_count(threads)
     if isinstance(regimens, Records):
         if of != "levels" or store is not None:
@@ -113,9 +113,11 @@ def plan(
                 place="of" if of != "levels" else "store",
                 advice="leave it out",
             )
-        return _of_table(*settle_table(model, regimens, people, times=times, asking=asking), count)
-    settled = settle(model, regimens, people, times=times, asking=asking, gridless=of == "exposure")
-    if of == "exposure":
+        tabled = settle_table(model, regimens, people, times=times, asking=asking, verb="plan")
+        return _of_table(*tabled, count)
+    gridless = of == "exposure"
+    settled = settle(model, regimens, people, times=times, asking=asking, verb="plan", gridless=gridless)
+    if gridless:
         wanted_of(settled.asked.model, intervals)
     return _of_regimens(*settled, of, intervals, store, dtype, count)
 
@@ -124,7 +126,7 @@ def _of_regimens(
     asked: AskedRegimens, grid: np.ndarray, of: str, intervals: Any, store: Any, dtype: str, threads: int
 ) -> Plan:
     """The plan of regimens for people."""
-    arms = Arms(asked.model, asked.people, asked.regimens, asked.axes, asked.draws, grid, asked.solver)
+    arms = arms_of(asked, grid)
     once = replace(asked.draws, replicates=1) if asked.draws.replicates is not None else asked.draws
     free, each = available_memory(), peak(replace(arms, people=asked.people[:1], draws=once), threads=threads)
     if each > free:
@@ -197,7 +199,7 @@ def _plan(
 ) -> Plan:
     return Plan(
         of=of, model=asked.model.name, replicates=len(asked.draws.labels), outputs=len(asked.model.outputs),
-        sizes=sizes, memory=memory, available=free, seconds=found.seconds, spread=(found.least, found.most),
+        sizes=sizes, memory=memory, available=free, seconds=found.seconds, between=(found.least, found.most),
         compiling=found.compiling, sampled=found.rows, **more,
     )  # fmt: skip
 
@@ -207,23 +209,11 @@ def _levels(arms: Arms) -> int:
     return 8 * math.prod(arms.shape) * len(arms.model.outputs) * len(arms.people) * len(arms.times)
 
 
-def _refuse_unknown(of: Any, dtype: Any, store: Any, asking: Mapping[str, Any]) -> None:
-    """Words that nothing is known for."""
-    for name in asking:
-        if name not in Asking.__annotations__:
-            known = ("times", "of", "intervals", "store", "dtype", "threads", *Asking.__annotations__)
-            raise InputError(
-                f"unknown argument '{name}'", place="plan", advice=did_you_mean(name, known, "arguments")
-            )
-    for place, given, known in (("of", of, tuple(RUNS)), ("dtype", dtype, REALS)):
-        if given not in known:
-            raise InputError(
-                f"found {given!r:.60}", place=place, advice=f"expected {' or '.join(map(repr, known))}"
-            )
-    if store is None and dtype != "float64":
-        raise InputError(
-            "levels in memory are float64", place="dtype", advice="add store='course.zarr', or leave it out"
-        )
+def _refuse_kinds(of: Any, dtype: Any, store: Any) -> None:
+    """Refuse what is no kind of result, or does not go together."""
+    if of not in tuple(RUNS):
+        raise InputError(f"found {of!r:.60}", place="of", advice=f"expected {' or '.join(map(repr, RUNS))}")
+    read_dtype(dtype, store)
     if store is not None and of != "levels":
         raise InputError(
             f"a store holds levels, not {of}", place="store", advice="leave it out, or leave out of=..."

@@ -36,9 +36,11 @@ def line(done: int, total: int, seconds: float, before: int = 0) -> str:
 def duration(seconds: float) -> str:
     """A time as people say it.
 
-    >>> duration(0.4), duration(75), duration(8000)
-    ('0.4 s', '1 min 15 s', '2 h 13 min')
+    >>> duration(0.0123), duration(0.4), duration(75), duration(8000), duration(300_000)
+    ('12 ms', '0.4 s', '1 min 15 s', '2 h 13 min', '3 days 11 h')
     """
+    if seconds < 0.0995:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.2g} s"
     whole = round(seconds)
@@ -46,6 +48,9 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    if seconds >= 172_800:
+        hours = round(seconds / 3600)
+        return f"{hours // 24} days {hours % 24} h" if hours % 24 else f"{hours // 24} days"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
 

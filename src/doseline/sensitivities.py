@@ -70,7 +70,8 @@ def sensitivity(
         between two ends ((0.1, 0.6), ("80 mL/min", "10 L/h")) or as a distribution ("lognormal(8 L/h, 30 %)"). Names
         alone are varied by 20 %. All parameters that act on the output where nothing is given.
     metric : str or list of str
-        Of the last complete dosing interval: "AUC", "Cmax", "Tmax", "Cmin", "Cavg"; of the course: "course_AUC", ...
+        Of the last complete dosing interval: "AUC", "Cmax", "Tmax", "Cmin", "Cavg", "fluctuation"; of the course:
+        "course_AUC", ...; at steady state: "steady_AUC", ...; and "accumulation". None of those with thresholds.
     method : "local", "sobol", "morris" or "efast"
         Elasticities and the metric at either end of each range, or one of three global methods, which need SALib.
     samples : int, optional

@@ -13,6 +13,7 @@ from doseline.measured import Measured, metrics_of
 from doseline.model.spec import Model
 from doseline.population.cohort import Cohort
 from doseline.ranges import Range
+from doseline.schedule import course_end, followed_until
 from doseline.sensitivity_arms import Arm, Varied
 
 SHOWN_RUNS = 5
@@ -67,7 +68,9 @@ class Bench:
         own: Asking = {**self.asking, "meal": arm.meal, "formulation": arm.formulation}
         regimen = {arm.name: arm.regimen}
         settled = settle(self.model, regimen, people, times=None, asking=own, gridless=True, frames=6)
-        return metrics_of(settled.asked, self.metrics, output=self.output, threads=self.threads)
+        # the course of the person: a metric must not depend on how long others among the runs are treated
+        until = followed_until(arm.regimen, course_end(arm.regimen, self.person))
+        return metrics_of(settled.asked, self.metrics, output=self.output, until=until, threads=self.threads)
 
     def _people(self, ranges: Sequence[Range], columns: Any) -> Cohort:
         """A subject for each run: the person, with other values."""

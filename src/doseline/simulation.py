@@ -17,6 +17,7 @@ from doseline.origin import AskedRegimens, asked
 from doseline.request import thread_count
 from doseline.run import run
 from doseline.solver import ATOL, MOST_STEPS, RTOL
+from doseline.store_layout import read_dtype
 from doseline.times import read_times
 from doseline.version import __version__
 
@@ -148,21 +149,22 @@ def simulate(
     if isinstance(regimens, Records):
         from doseline.event_levels import levels_of
 
-        _refuse_in_parts(store, client)
+        _refuse_in_parts(store, client, dtype, progress)
         tabled, grid = settle_table(model, regimens, people, times=times, asking=asking)
         return levels_of(tabled, grid, threads=thread_count(threads))
+    read_dtype(dtype, store)
+    if store is None and client is None and progress not in (None, False):
+        raise InputError(
+            "levels in memory are solved in one piece",
+            place="progress",
+            advice="add store='course.zarr', which is written in parts, or leave it out",
+        )
     settled = settle(model, regimens, people, times=times, asking=asking)
     if store is not None:
         from doseline.sweep import into_store
 
         spread = spread_of(client, threads)
         return into_store(Path(store), settled, dtype=dtype, spread=spread, progress=progress)
-    if dtype != "float64":
-        raise InputError(
-            f"found {dtype!r}",
-            place="dtype",
-            advice="levels in memory are float64; give store=... for float32",
-        )
     if client is not None:
         from doseline.sweep import in_memory
 
@@ -170,14 +172,16 @@ def simulate(
     return run(settled.asked, settled.times, threads=thread_count(threads))
 
 
-def _refuse_in_parts(store: Any, client: Any) -> None:
+def _refuse_in_parts(store: Any, client: Any, dtype: Any, progress: Any) -> None:
     """Refuse what cuts a simulation into parts."""
-    if store is not None:
-        advice = "leave store out, and write the result: levels.to_zarr('levels.zarr')"
-        raise InputError("an event table is simulated as a whole", place="store", advice=advice)
-    if client is not None:
-        advice = "leave client out: it is solved on the threads of this process"
-        raise InputError("an event table is simulated as a whole", place="client", advice=advice)
+    for name, given, advice in (
+        ("store", store is not None, "leave store out, and write the result: levels.to_zarr('levels.zarr')"),
+        ("client", client is not None, "leave client out: it is solved on the threads of this process"),
+        ("dtype", dtype != "float64", "leave dtype out: levels in memory are float64"),
+        ("progress", progress not in (None, False), "leave progress out: there are no parts to count"),
+    ):
+        if given:
+            raise InputError("an event table is simulated as a whole", place=name, advice=advice)
 
 
 def replay(levels: "xr.Dataset") -> "xr.Dataset":

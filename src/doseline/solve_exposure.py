@@ -52,11 +52,11 @@ def _prescribed(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, thread
     course = course_of(plan, list(plan.infused), arm.compiled, begins=False)
     cuts, asked = _cuts(windows, np.empty(0)), _asked(arm.compiled, windows, bodies=1)
     able, solved = status == Status.OK, np.empty(len(plan.taken), dtype=np.bool_)
-    size = (0,) * system.initial.shape[1]
+    size = np.empty(system.initial.shape[1], dtype=np.bool_)
 
     def work(span: tuple[int, int]) -> None:
         room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
-        expose_course(span, able, system, course, cuts, asked, room, out, solved, size, _loose(size))
+        expose_course(span, able, system, course, cuts, asked, room, out, solved, size)
 
     in_threads(work, _spans(len(able), threads), threads)
     status[able & ~solved] = Status.NOT_FINITE
@@ -75,7 +75,7 @@ def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads:
     width = min(ROWS, max(1, -(-subjects // threads)))
     inflow = np.full(len(arm.compiled.states) + len(arm.infused), -1)
     inflow[arm.infused] = len(arm.compiled.states) + np.arange(len(arm.infused))
-    size = (0,) * len(inflow)
+    size = np.empty(len(inflow), dtype=np.bool_)
 
     def work(task: tuple[int, int]) -> None:
         span = slice(task[1], min(task[1] + width, subjects))
@@ -97,7 +97,7 @@ def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads:
         able, solved = status[span] == Status.OK, np.empty(len(sound), dtype=np.bool_)
         room = blank_room(len(size), len(intakes.time), len(cuts.time), windows.thresholds)
         first = (span.start, span.start if still else 0)
-        expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size, _loose(size))
+        expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size)
         status[span][able & ~solved] = Status.NOT_FINITE
 
     in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
@@ -105,7 +105,7 @@ def _personal(arm: Arm, windows: Windows, log: Log, out: np.ndarray, *, threads:
 
 
 def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
-    """What the last stage of a regimen comes to if it goes on for ever, taken as prescribed; edges and span do not count.
+    """What the last stage of a regimen comes to if it goes on for ever, taken as prescribed; edges do not count.
 
     Effects between subjects are in. Those of counted occasions and what people make of the regimen are left out.
     """
@@ -126,22 +126,17 @@ def expose_steady(arm: Arm, windows: Windows, *, threads: int) -> Steady:
     status = np.where(system.solvable, dose_status(plan), Status.BAD_PARAMETER).astype(np.int8)
     able, ended = status == Status.OK, np.empty(subjects, dtype=np.int64)
     out, once = np.empty((subjects, 1, windows.columns)), np.empty(subjects)
-    size = (0,) * system.initial.shape[1]
+    size = np.empty(system.initial.shape[1], dtype=np.bool_)
 
     def work(span: tuple[int, int]) -> None:
         room = blank_room(len(size), len(plan.time), len(cuts.time), windows.thresholds)
-        expose_period(span, able, system, course, stage.period, cuts, asked, room, out, once, ended, size, _loose(size))
+        expose_period(span, able, system, course, stage.period, cuts, asked, room, out, once, ended, size)
 
     in_threads(work, _spans(subjects, threads), threads)
     status[able & (ended == ENDLESS)] = Status.NO_STEADY_STATE
     status[able & (ended == LOST)] = Status.NOT_FINITE
     out[status != Status.OK], once[status != Status.OK] = np.nan, np.nan
     return Steady(out[:, 0], once, stage.period, status)
-
-
-def _loose(size: tuple[int, ...]) -> np.ndarray:
-    """The number of states for kernels that are compiled once for all numbers."""
-    return np.empty(len(size), dtype=np.bool_)
 
 
 def _spans(subjects: int, threads: int) -> list[tuple[int, int]]:

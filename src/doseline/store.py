@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from doseline.errors import InputError, ResultError
-from doseline.store_layout import CUT, Layout, layout_of
+from doseline.store_layout import CUT, Layout, layout_of, read_dtype
 from doseline.store_note import (
     FORMAT,
     NOTE,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from doseline.store_ledger import Entry, Ledger
     from doseline.store_lock import Hold
 
-DTYPES = ("float64", "float32")
 _THREADS = 4
 """Bands of a part that are written at once: while the codec packs one, another is cast and a third goes to the disk."""
 
@@ -94,8 +93,7 @@ class Store:
         from doseline.store_lock import Hold
 
         path = Path(path)
-        if dtype not in DTYPES:
-            raise InputError(f"found {dtype!r}", place="dtype", advice="expected 'float64' or 'float32'")
+        dtype = read_dtype(dtype, path)
         known = {name: np.asarray(values) for name, values in known.items()}
         if not len(known["subject"]) or rows_each < 1:
             raise InputError("there are no subjects", place=str(path), advice="give at least one")

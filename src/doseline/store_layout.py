@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST, LEAST = 16 * 2**20, 2**20
 """Bytes of a chunk before it is compressed. Smaller files cost the file system more than their bytes, and larger ones
 the reader who wants a few subjects."""
+DTYPES = ("float64", "float32")
+"""Kinds of levels in a store."""
 CUT = ("replicate", "subject")
 """Dimensions along which parts lie."""
 
@@ -167,6 +169,25 @@ class Layout:
             for name, each in plain["variables"].items()
         }
         return cls(plain["replicates"], plain["subjects"], plain["rows_each"], stored)
+
+
+def read_dtype(dtype: object, store: object) -> str:
+    """The kind of levels; without a store there is no choice.
+
+    Raises
+    ------
+    InputError : there is no such kind, or there is no store.
+    """
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        told = " or ".join(map(repr, DTYPES))
+        raise InputError(f"found {dtype!r:.60}", place="dtype", advice=f"expected {told}")
+    if store is None and dtype != DTYPES[0]:
+        raise InputError(
+            f"found {dtype!r}, and levels in memory are {DTYPES[0]}",
+            place="dtype",
+            advice="add store='course.zarr', or leave it out",
+        )
+    return dtype
 
 
 def is_level(name: str, attrs: Mapping[str, Any]) -> bool:

@@ -170,7 +170,8 @@ def run_study(
             warnings.simplefilter("always")
             levels = simulate(
                 study.model, study.regimens, study.people,
-                progress=False, client=client, store=store, dtype=dtype, **study.asked,
+                progress=_unseen if store else False,
+                client=client, store=store, dtype=dtype, **study.asked,
             )  # fmt: skip
             levels.attrs["study"] = study.text
             progress("exposure")
@@ -189,6 +190,10 @@ def run_study(
             told = [f"levels are in {store}", *some, *told]
         (draft / "study.toml").write_text(study.text, encoding="utf-8")
     return Results(levels, table, folder, (*(str(note.message) for note in notes), *told))
+
+
+def _unseen(done: int, total: int) -> None:
+    """Progress that is not shown, for the steps of a study are; that a store goes on is said all the same."""
 
 
 def _exposure(study: Study, levels: "xr.Dataset", client: Any) -> "tuple[xr.Dataset, xr.Dataset]":

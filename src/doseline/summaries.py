@@ -1,15 +1,14 @@
 """Exposure and bands, of levels that are there or while solving: the same verbs for both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
-
-import numpy as np
 
 from doseline.analysis.bands import bands as of_levels
 from doseline.analysis.bands import read_parts
 from doseline.analysis.exposure import exposure as sampled
-from doseline.asking import Asking, settle
+from doseline.asking import DEFAULTS, Asking, refuse_unknown, settle
 from doseline.banding import Banding, bands_of, read_outputs
 from doseline.cluster import spread_of
 from doseline.dosing.records import Records
@@ -20,7 +19,6 @@ from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
 from doseline.population.groups import read_groups
 from doseline.sketch_scale import ERROR
-from doseline.units import read_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,9 +30,9 @@ def exposure(
     people: Any = None,
     *,
     output: str | None = None,
-    intervals: Any = None,
+    intervals: Any = "all",
     thresholds: Any = None,
-    steady: bool | None = None,
+    steady: bool = True,
     until: Any = None,
     threads: int | None = None,
     progress: Any = None,
@@ -55,13 +53,14 @@ def exposure(
     regimens, people        As in `simulate`.
     output : str, optional  Which output; the first where nothing is given.
     intervals : "all", "last", or numbers from 1 on
-        Of which dosing intervals; all where nothing is given. "last" is the last one of each subject.
+        Of which dosing intervals. "last" is the last one of each subject.
     thresholds : level, list of levels or mapping of names to them, optional
         As in ``["100 ng/mL", "200 ng/mL"]`` or ``{"target": 150}``; plain numbers are in the unit of the output.
-    steady : bool, optional
-        Also what the last stage of the regimen comes to if it goes on for ever, taken as prescribed; it is found where
-        nothing is given.
-    until : "24 weeks" or hours, optional    End of the course; that of the longest regimen where nothing is given.
+    steady : bool
+        Also what the last stage of the regimen comes to if it goes on for ever, taken as prescribed.
+    until : "24 weeks" or hours, optional
+        End of the course that ``course_`` is about, the same for all rows; that of the longest regimen where nothing is
+        given.
     threads : int, optional                  As in `simulate`.
     progress : bool or function, optional    Whether progress is shown; in a terminal and in a notebook it is.
     client : dask.distributed.Client, optional    Of a cluster whose workers do the work, as in `simulate`.
@@ -71,7 +70,8 @@ def exposure(
     -------
     xarray.Dataset
         ``Cmax``, ``Tmax``, ``Cmin``, ``Cavg``, ``AUC`` of each dosing ``interval``: from one dose time to the next, the
-        last one to the end of the course; the same names behind ``course_`` hold for the whole simulated time.
+        last one to the end of the course; the same names behind ``course_`` hold for the whole simulated time: while
+        solving from 0 to the end of the longest regimen, or ``until``.
         ``interval_start`` and ``interval_end`` are in hours. Where doses can be missed, intervals are those of the
         regimen. What belongs to the subjects, covariates and random effects among it, goes along.
         While solving also ``fluctuation``; for each ``threshold`` ``time_above``, ``time_below`` and
@@ -92,23 +92,18 @@ def exposure(
     (('subject', 'interval'), 'ng/mL * h', ('subject', 'threshold'))
     """
     if _is_dataset(levels_or_model):
+        refuse_unknown(asking, "exposure")
         given = {"regimens": regimens, "people": people, "intervals": intervals, "thresholds": thresholds}
         given |= {"steady": steady, "until": until, "threads": threads, "progress": progress}
-        given |= {"client": client, **asking}
-        _refuse_beside_levels(given)
+        _refuse_beside_levels(exposure, {**given, "client": client, **asking})
         return sampled(levels_or_model, output=output)  # type: ignore[arg-type]
     _refuse_records(regimens)
     model: Any = levels_or_model
-    settled = settle(model, regimens, people, times=None, asking=asking, gridless=True)
-    asked = settled.asked
-    end = _until(until, float(settled.times[-1]))
-    wanted = read_wanted(
-        asked.model,
-        output,
-        "all" if intervals is None else intervals,
-        thresholds,
-        True if steady is None else steady,
+    settled = settle(
+        model, regimens, people, times=None, asking=asking, verb="exposure", gridless=True, until=until
     )
+    asked, end = settled.asked, float(settled.times[-1])
+    wanted = read_wanted(asked.model, output, intervals, thresholds, steady)
     return exposures(asked, end, wanted, spread=spread_of(client, threads), progress=progress)
 
 
@@ -117,12 +112,12 @@ def bands(
     regimens: Any = None,
     people: Any = None,
     *,
-    q: Sequence[float] | None = None,
+    q: Sequence[float] = (5, 50, 95),
     output: str | None = None,
-    over: str | Sequence[str] | None = None,
+    over: str | Sequence[str] = "subject",
     times: Any = None,
     by: Any = None,
-    error: float | None = None,
+    error: float = ERROR,
     threads: int | None = None,
     progress: Any = None,
     client: Any = None,
@@ -138,13 +133,13 @@ def bands(
     levels_or_model : Dataset, or Model, str or Path
         From `simulate`; also the `exposure` of one. Or a model, as `simulate` takes it.
     regimens, people : as in `simulate`       Of levels the second argument may be ``q``.
-    q : list of numbers      Which quantiles, ascending; 5, 50 and 95 where nothing is given. [%]
+    q : list of numbers      Which quantiles, ascending. [%]
     output : str, optional   One output only, also ``plasma_observed``; all of them where nothing is given.
     over : str or list       The dimension that is summed up, or several together: ``["subject", "replicate"]``.
     times : as in `simulate`, for a model
     by : str, list or mapping, optional
         Groups by covariates, a dimension for each, for a model: ``"SEX"``, or where numbers part, ``{"WT": [60, 80]}``.
-    error : float, optional  Relative error of a quantile while solving; 0.005 where nothing is given.
+    error : float            Relative error of a quantile while solving.
     threads, progress, client, **asking : as in `exposure`
 
     Returns
@@ -170,15 +165,19 @@ def bands(
     ('quantile', 'SEX', 'time')
     """
     if _is_dataset(levels_or_model):
-        given = {"people": people, "times": times, "by": by, "error": error}
-        _refuse_beside_levels({**given, "threads": threads, "progress": progress, "client": client, **asking})
-        percents = (5, 50, 95) if regimens is None and q is None else regimens if q is None else q
-        summed = "subject" if over is None else over
-        return of_levels(levels_or_model, percents, output=output, over=summed)  # type: ignore[arg-type]
+        refuse_unknown(asking, "bands")
+        given = {"people": people, "times": times, "by": by, "error": error, "threads": threads}
+        _refuse_beside_levels(bands, {**given, "progress": progress, "client": client, **asking})
+        if regimens is not None and _given(q, bands, "q"):
+            raise InputError(
+                "found twice", place="q", advice="of levels give it once: dl.bands(levels, [5, 95])"
+            )
+        percents = q if regimens is None else regimens
+        return of_levels(levels_or_model, percents, output=output, over=over)  # type: ignore[arg-type]
     _refuse_records(regimens)
     model: Any = levels_or_model
-    percents = read_parts((5, 50, 95) if q is None else q)
-    settled = settle(model, regimens, people, times=times, asking=asking)
+    percents = read_parts(q)
+    settled = settle(model, regimens, people, times=times, asking=asking, verb="bands")
     asked = settled.asked
     groups = read_groups(by, asked.people)
     outputs = read_outputs(asked.model, output, asked.draws.observed)
@@ -189,8 +188,6 @@ def bands(
 
 def _error(given: Any) -> float:
     """Relative error of a quantile."""
-    if given is None:
-        return ERROR
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not 1e-4 <= given <= 0.1:
         raise InputError(
             f"found {given!r:.60}",
@@ -202,7 +199,7 @@ def _error(given: Any) -> float:
 
 def _pooled(over: Any, asked: AskedRegimens) -> bool:
     """Whether replicates are summed up with the subjects."""
-    summed = ["subject"] if over is None else [over] if isinstance(over, str) else list(over)
+    summed = list(over) if isinstance(over, (list, tuple)) else [over]
     known = ["subject"] if asked.draws.replicates is None else ["subject", "replicate"]
     if "subject" not in summed or any(name not in known for name in summed):
         raise InputError(
@@ -219,26 +216,21 @@ def _is_dataset(given: Any) -> bool:
     return hasattr(given, "data_vars") or hasattr(given, "coords")
 
 
-def _until(given: Any, end: float) -> float:
-    """End of the course that is followed. [h]"""
-    if given is None:
-        return end
-    found = read_quantity(given, "h", place="until", require_unit=isinstance(given, str))
-    if np.ndim(found) or not found > 0.0:
-        raise InputError(
-            f"found {given!r:.60}", place="until", advice="expected one time above 0 h, such as '24 weeks'"
-        )
-    return float(found)
+def _given(value: Any, verb: Callable[..., Any], name: str) -> bool:
+    """Whether an argument is not what it is where nothing is given."""
+    own = signature(verb).parameters.get(name)
+    default = DEFAULTS.get(name) if own is None else own.default
+    # arrays have no one answer to whether they are equal
+    return value is not default and not (type(value) is type(default) and value == default)
 
 
-def _refuse_beside_levels(given: dict[str, Any]) -> None:
+def _refuse_beside_levels(verb: Callable[..., Any], given: dict[str, Any]) -> None:
     """Levels are what they are: nothing about their simulation can be said any more."""
-    extra = [name for name, value in given.items() if value is not None]
+    extra = [name for name, value in given.items() if _given(value, verb, name)]
     if extra:
+        advice = f"give the model: dl.{verb.__name__}(model, regimens, people, ...) finds it while solving"
         raise InputError(
-            "these are levels, and this is for a model",
-            place=extra[0],
-            advice="leave it out, or give the model: dl.exposure(model, regimens, people, ...) finds it while solving",
+            "these are levels, and this is for a model", place=extra[0], advice=f"leave it out, or {advice}"
         )
 
 

@@ -3,9 +3,11 @@ Dataset."""
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from doseline.asking import Settled
 from doseline.assembly import Assembly
 from doseline.errors import ClusterError
+from doseline.footprint import refusal, refuse_what_does_not_fit
 from doseline.origin import AskedRegimens
 from doseline.parts import Part, alone, cut, parts_of
 from doseline.progress import reporting
@@ -21,7 +24,6 @@ from doseline.results import arms_of, attributes, failed, swept
 from doseline.run import run
 from doseline.spread import Spread
 from doseline.store import Store
-from doseline.unsolved import too_large
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -101,7 +103,7 @@ def into_store(
     template = _one(levels).assign_attrs(attributes(asked))
     marks, known = fingerprint(asked, times), known_of(asked)
     with Store.open_or_create(path, template, known, rows_each=rows, fingerprint=marks, dtype=dtype) as store:
-        if store.resumed:
+        if store.resumed and progress is not False:
             print(store.resumed, file=sys.stderr)
         _write(Writing(store, levels), parts, spread, progress)
     _refuse_failed(settled, _status(path), f"{path} holds the others")
@@ -113,21 +115,23 @@ def in_memory(settled: Settled, *, spread: Spread, progress: Any) -> "xr.Dataset
 
     Raises
     ------
-    SolveError : rows that could not be solved.
+    InputError : they do not fit into memory. SolveError : rows that could not be solved.
     """
     asked, times = settled
+    arms = arms_of(asked, times)
+    # what is worked out for each dose is worked out elsewhere
+    refuse_what_does_not_fit(arms, threads=1)
     # all threads should have something to do, also where a part could be larger
     rows = min(subjects_each(asked, times), -(-len(asked.people) // (SHARES * spread.threads)))
     parts, work = parts_of(asked, rows), Levels(asked, times)
     try:
         whole = Assembly.of(_one(work), known_of(asked), rows_each=rows)
     except MemoryError:
-        sizes = ((len(asked.people), "subjects"), (len(times), "times"))
-        raise too_large(int(np.prod(swept(asked))), len(asked.model.outputs), *sizes) from None
-    with reporting(progress, "levels", sum(map(_rows, parts))) as step:
+        raise refusal(arms, threads=1) from None
+    with reporting(progress, "levels", sum(part.rows for part in parts)) as step:
         for part, own in spread(work, parts):
             whole.place(part.number, own)
-            step(_rows(part))
+            step(part.rows)
     result = whole.dataset(attributes(asked))
     _refuse_failed(settled, np.asarray(result["status"].values), "")
     return result
@@ -161,8 +165,8 @@ def _write(work: Writing, parts: list[Part], spread: Spread, progress: Any) -> N
     """Write the parts that are missing; whatever stops it, what is written stays."""
     store = work.store
     missing = [parts[number] for number in store.missing()]
-    total = sum(_rows(part) for part in parts)
-    there = total - sum(map(_rows, missing))
+    total = sum(part.rows for part in parts)
+    there = total - sum(part.rows for part in missing)
 
     def kept() -> str:
         count = f"{len(parts) - len(store.missing()):,} of {len(parts):,} parts are there"
@@ -172,7 +176,7 @@ def _write(work: Writing, parts: list[Part], spread: Spread, progress: Any) -> N
         with reporting(progress, str(store.path), total, there) as step:
             for part, entry in spread(work, missing):
                 store.record(entry)
-                step(_rows(part))
+                step(part.rows)
     except ClusterError as error:
         error.advice += f"\n{kept()}"
         raise
@@ -180,15 +184,25 @@ def _write(work: Writing, parts: list[Part], spread: Spread, progress: Any) -> N
         raise KeyboardInterrupt(kept()) from None
 
 
-def _rows(part: Part) -> int:
-    return part.span.stop - part.span.start
-
-
 def opened(path: Path) -> "xr.Dataset":
     """A store as a Dataset that reads its numbers when they are asked for."""
     import xarray as xr
 
+    _let_forks_read()
     return xr.open_zarr(path)
+
+
+@cache
+def _let_forks_read() -> None:
+    """A forked process reads with threads of its own: it would wait for ever for those of dask, which stay behind."""
+    import dask.threaded as pool
+
+    def forget() -> None:
+        pool.default_pool = None
+        pool.pools.clear()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
 
 
 def _status(path: Path) -> np.ndarray:

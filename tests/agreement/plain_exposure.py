@@ -5,6 +5,7 @@ It shares nothing with doseline: a body is a matrix, an input a time, a place an
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import mpmath as mp
 import numpy as np
@@ -46,7 +47,7 @@ def stretches(body, stops, changes=()):
     times = sorted({t for t in times if t < max(stops)} | set(stops) | {time for time, _ in changes})
     state = mp.matrix([mp.mpf(float(a)) for a in body.initial] + [1, 0])
     found = []
-    for begin, end in zip(times[:-1], times[1:], strict=True):
+    for begin, end in pairwise(times):
         now = body
         for time, other in changes:
             if time <= begin:
@@ -74,7 +75,7 @@ def exact_level(piece, t):
 
 
 def curve(piece):
-    """The level as a function of the time after the begin of a piece; points between which it is monotone, and levels."""
+    """The level as a function of the time since the piece began; points between which it is monotone, and levels."""
     begin, end, whole, weights, state, _ = piece
     start = np.array([float(s) for s in state])
     row = np.append(weights, [0.0, 0.0])
@@ -83,8 +84,8 @@ def curve(piece):
     def level(t):
         return float(row @ (expm(whole * t) @ start))
 
-    points = np.unique(np.concatenate([[0.0], np.geomspace(length * 1e-6, length, POINTS), np.linspace(0.0, length, POINTS)]))
-    points = np.unique(np.minimum(points, length))
+    late = np.geomspace(length * 1e-6, length, POINTS)
+    points = np.unique(np.minimum([*late, *np.linspace(0.0, length, POINTS)], length))
     values = expm(whole * points[:, np.newaxis, np.newaxis]) @ start @ row
     extremes = []
     for k in range(1, len(points) - 1):
@@ -92,7 +93,9 @@ def curve(piece):
             if sign * values[k] > sign * values[k - 1] and sign * values[k] >= sign * values[k + 1]:
                 bracket = (points[k - 1], points[k + 1])
                 tight = {"xatol": 1e-8 * (bracket[1] - bracket[0])}
-                best = minimize_scalar(lambda t, s=sign: -s * level(t), bounds=bracket, method="bounded", options=tight)
+                best = minimize_scalar(
+                    lambda t, s=sign: -s * level(t), bounds=bracket, method="bounded", options=tight
+                )
                 extremes.append(float(best.x))
     times = np.append(points, extremes)
     values = np.append(values, [level(t) for t in extremes])
@@ -101,7 +104,7 @@ def curve(piece):
 
 
 def exposure(body, spans, shares, changes=()):
-    """Rows of `exposure_within` for each of the spans, and thresholds: shares of the highest level in the first of them."""
+    """Rows of `exposure_within` for the spans, and thresholds: shares of the highest level in the first of them."""
     with mp.workdps(DIGITS):
         stops = sorted({0.0, *(t for span in spans for t in span)})
         pieces = [(piece, *curve(piece)) for piece in stretches(body, stops, changes)]
@@ -135,7 +138,9 @@ def exposure_within(pieces, span, thresholds):
                 if (y0 > limit) != (y1 > limit):
                     cross = t1 if y1 == limit else t0
                     if (level(t0) > limit) != (level(t1) > limit):
-                        cross = brentq(lambda t, limit=limit, level=level: level(t) - limit, t0, t1, xtol=1e-13 * t1)
+                        cross = brentq(
+                            lambda t, limit=limit, level=level: level(t) - limit, t0, t1, xtol=1e-13 * t1
+                        )
                     hours[c] += t1 - cross if y1 > limit else cross - t0
                     if y1 > limit and math.isnan(first[c]):
                         first[c] = begin + cross

@@ -1,14 +1,14 @@
 """Exposure at steady state, of doses that differ, and of bodies that change.
 
-Truth: the course written out for so many periods that nothing moves any more, in plain Python (`plain_exposure`); closed
-forms; and levels on a dense grid from `dl.simulate`, which are tested against closed forms elsewhere.
+Truth: the course written out for so many periods that nothing moves any more, in plain Python (`plain_exposure`);
+closed forms; and levels on a dense grid from `dl.simulate`, which are tested against closed forms elsewhere.
 """
 
 import mpmath as mp
 import numpy as np
 import pytest
 from linear_arm import arm_of, linear_model
-from plain_exposure import DIGITS, exposure_within, curve, stretches
+from plain_exposure import DIGITS, curve, exposure_within, stretches
 from test_exposure_while_solving import body_of, compare
 
 import doseline as dl
@@ -23,7 +23,13 @@ NO_EDGES = np.empty((0, 2))
 CASES = {
     "oral": ({(0, 1): 0.7, (1, None): 0.2}, [0, 1], [0.5, 0.0], [0.0, 0.0], "r0"),
     "lag beyond the period": ({(0, 1): 0.7, (1, None): 0.2}, [0, 1], [17.5, 0.0], [0.0, 0.0], "r0"),
-    "infusion over the end": ({(0, None): 0.3, (0, 1): 1.0, (1, 0): 0.4}, [1, 0], [6.0, 0.0], [5.0, 0.0], "r0"),
+    "infusion over the end": (
+        {(0, None): 0.3, (0, 1): 1.0, (1, 0): 0.4},
+        [1, 0],
+        [6.0, 0.0],
+        [5.0, 0.0],
+        "r0",
+    ),
     "infusions that overlap": ({(0, None): 0.3}, [1], [1.0], [19.0], "r0"),
     "infusion to the very end": ({(0, None): 0.3}, [1], [0.0], [5.5], "r0"),
 }
@@ -39,14 +45,15 @@ def test_steady_state_of_a_stage(name):
     stage = Block(48.0, pattern, period, 3)
     model = linear_model(rates, weights, lags, lengths, initial)
     arm = arm_of(model, Regimen((before, stage), 72.0), 2)
-    body = body_of(rates, weights, np.array(lags), np.array(lengths), initial, Regimen((Block(0.0, pattern, period, 60),), 480.0))
+    own = (rates, weights, np.array(lags), np.array(lengths), initial)
+    body = body_of(*own, Regimen((Block(0.0, pattern, period, 60),), 480.0))
     span = (472.0, 480.0)
     with mp.workdps(DIGITS):
         pieces = [(each, *curve(each)) for each in stretches(body, [0.0, *span]) if each[0] >= span[0]]
         limits = exposure_within(pieces, span, [])[0] * np.array([0.3, 0.8, 1.1])
         true = exposure_within(pieces, span, limits)
-        alone = body_of(rates, weights, np.array(lags), np.array(lengths), initial, Regimen((Block(0.0, pattern, period, 1),), 8.0))
-        once = sum(float(each[5][len(weights) + 1]) for each in stretches(alone, [0.0, period]) if each[1] <= period)
+        alone = stretches(body_of(*own, Regimen((Block(0.0, pattern, period, 1),), 8.0)), [0.0, period])
+        once = sum(float(each[5][len(weights) + 1]) for each in alone if each[1] <= period)
     true[1] -= span[0]
     true[-3:] -= span[0]
     found = expose_steady(arm, Windows(NO_EDGES, (0.0, 72.0), limits, 0), threads=1)
@@ -90,10 +97,10 @@ def test_unfinished_period_goes_on_as_the_whole_ones():
     np.testing.assert_array_equal(one.inside, other.inside)
 
 
-HABITS = {"missed": "80 %", "late": "100 %"}
-
-
-@pytest.mark.parametrize("regimen", ["40 mg every 12 h x 20", "80 mg once daily for 12 days"])
+@pytest.mark.parametrize(
+    "regimen",
+    ["40 mg every 12 h x 20", pytest.param("80 mg once daily for 12 days", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("late", [None, "normal(0 h, 1 h) within -2..3 h"])
 @pytest.mark.parametrize("visits", [None, "day"])
 def test_doses_that_differ(regimen, late, visits):
@@ -103,7 +110,7 @@ def test_doses_that_differ(regimen, late, visits):
     model = _occasions() if visits else "isotretinoin"
     arm = arm_of(model, regimen, people, **asking)
     assert arm.personal
-    assert len(arm.breaks) == (0 if visits is None else arm.breaks.size)
+    assert (len(arm.breaks) > 0) == (visits is not None)
     end = float(arm.times[-1])
     edges = np.array([[0.0, 24.0], [end - 48.0, end - 24.0]])
     limits = np.array([20.0])
@@ -111,7 +118,10 @@ def test_doses_that_differ(regimen, late, visits):
     found = expose(arm, Windows(edges, (0.0, end), limits, 0), Log.unread(6), threads=2)
     ds = dl.simulate(model, regimen, people, times=f"{step} h", seed=5, adherence=asking["adherence"])
     time, levels = ds.time.values, ds[name].values.reshape(6, -1)
-    for row, (begin, stop) in ((found.course, (0.0, end)), *zip(np.moveaxis(found.inside, 1, 0), edges, strict=True)):
+    for row, (begin, stop) in (
+        (found.course, (0.0, end)),
+        *zip(np.moveaxis(found.inside, 1, 0), edges, strict=True),
+    ):
         some = levels[:, (time >= begin) & (time <= stop)]
         top = some.max(axis=1)
         assert (row[:, 0] >= top * (1 - 1e-12)).all()
@@ -132,15 +142,16 @@ def test_same_bits():
     people = dl.cohort(WT=np.linspace(45, 110, 40))
     limits = np.array([300.0])
     for asking in ({}, {"adherence": "80 %"}):
-        arms = [arm_of("isotretinoin", "1 mg/kg/day in 2 doses for 10 days", p, seed=2, **asking) for p in (people, people[7:19])]
+        course = "1 mg/kg/day in 2 doses for 10 days"
+        arms = [arm_of("isotretinoin", course, some, seed=2, **asking) for some in (people, people[7:19])]
         windows = Windows(np.array([[228.0, 240.0]]), (0.0, 240.0), limits, 0)
+        ways = ((arms[0], 1), (arms[0], 2), (arms[1], 1))
         one, two, part = (
-            expose(arm, windows, Log.unread(len(arm.people.number)), threads=threads)
-            for arm, threads in ((arms[0], 1), (arms[0], 2), (arms[1], 1))
+            expose(arm, windows, Log.unread(len(arm.people.number)), threads=threads) for arm, threads in ways
         )
         for k in range(3):
             np.testing.assert_array_equal(one[k], two[k])
             np.testing.assert_array_equal(one[k][7:19], part[k])
-        steady = [expose_steady(arm, windows, threads=threads) for arm, threads in ((arms[0], 1), (arms[0], 2), (arms[1], 1))]
+        steady = [expose_steady(arm, windows, threads=threads) for arm, threads in ways]
         np.testing.assert_array_equal(steady[0].inside, steady[1].inside)
         np.testing.assert_array_equal(steady[0].inside[7:19], steady[2].inside)

@@ -125,7 +125,7 @@ def truth_of(name):
 
 
 @pytest.mark.parametrize("name", COURSES)
-@pytest.mark.parametrize("method", [None, "rodas5p"])
+@pytest.mark.parametrize("method", [None, pytest.param("rodas5p", marks=pytest.mark.slow)])
 def test_courses(name, method):
     """Every interval, and the course; by the method of choice and by the stiff one, whose polynomials are coarser."""
     model, output, regimen, *_, every, thresholds = COURSES[name]

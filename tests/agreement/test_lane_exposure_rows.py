@@ -27,7 +27,9 @@ def spread(count):
     return dl.cohort(WT=np.geomspace(10.0, 300.0, count))
 
 
-@pytest.mark.parametrize("model", ["michaelis-menten", "tmdd-michaelis-menten"])
+@pytest.mark.parametrize(
+    "model", ["michaelis-menten", pytest.param("tmdd-michaelis-menten", marks=pytest.mark.slow)]
+)
 def test_threads_and_cuts(model):
     """Truth: the same rows, asked for otherwise."""
     people, course = spread(45), "2 mg/kg every 12 h x 6"

@@ -160,8 +160,8 @@ def test_rows_that_fail_are_told():
         ({"steady": "yes"}, "steady: found 'yes'\n  expected True or False"),
         ({"until": "-3 h"}, "until: found '-3 h'\n  expected one time above 0 h, such as '24 weeks'"),
         ({"output": "urine"}, "output: unknown output 'urine'\n  one-compartment-oral-lag has: plasma"),
-        ({"times": "1 h"}, "times: there is no such argument here\n  it is for dl.simulate"),
-        ({"meel": "fed"}, "meel: there is no such argument\n  did you mean 'meal'?"),
+        ({"times": "1 h"}, "times: dl.exposure has no such argument\n  it is for dl.simulate, dl.bands and"),
+        ({"meel": "fed"}, "meel: dl.exposure has no such argument\n  did you mean 'meal'?"),
         ({"progress": 3}, "progress: found 3\n  expected True, False, or a function of two numbers"),
     ],
 )

@@ -1,22 +1,27 @@
 """What a plan says of a run, and what is refused before it runs.
 
 Truth: the run itself, whose Dataset has its ``nbytes`` and whose memory Python's own `tracemalloc` counts; products of
-sizes written out here; for messages, the rule that they name place, value and what to do next. Seconds are compared
-with nothing: another program may be running.
+sizes written out here; for messages, the rule that they name place, value and what to do next. Seconds are told by a
+clock that is put in here: how long a run really takes is for the machine to say.
 """
 
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import doseline as dl
+from doseline import planning
 from doseline.arms import Arms
 from doseline.asking import settle
 from doseline.errors import InputError, SolveError
 from doseline.footprint import peak
+from doseline.results import arms_of
 from doseline.sampling import OFFSETS, records_of_some, spread
+from doseline.spread import on_threads
+from doseline.sweep import in_memory
 
 COURSE = "40 mg twice daily for 2 weeks"
 TWO = {"fixed": COURSE, "by weight": "1 mg/kg/day until 12 mg/kg"}
@@ -29,6 +34,12 @@ NOT_FITTING = (
     "  or fewer times, as in times='4 h'\n"
     "  or levels of half the size: store='course.zarr' and dtype='float32'\n"
 )
+
+
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch):
+    """Sizes are the same from any sample; only times need large ones."""
+    monkeypatch.setattr("doseline.sampling.BUDGET", 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +132,10 @@ def test_some_subjects_of_a_table_are_simulated_as_in_the_whole(table):
 
 @pytest.mark.parametrize("of", ["exposure", "bands"])
 def test_sizes_of_summaries(of):
-    """Truth: the same made of the levels of everybody."""
-    made = dl.plan("isotretinoin", TWO, WEIGHTS, times="6 h", of=of)
-    summary = getattr(dl, of)(dl.simulate("isotretinoin", TWO, WEIGHTS, times="6 h"))
+    """Truth: ``nbytes`` of the verb's own variables."""
+    asked = {"times": "6 h"} if of == "bands" else {}
+    made = dl.plan("isotretinoin", TWO, WEIGHTS, of=of, **asked)
+    summary = getattr(dl, of)("isotretinoin", TWO, WEIGHTS, **asked)
     assert made.sizes == {name: value.nbytes for name, value in summary.variables.items()}
 
 
@@ -140,14 +152,13 @@ def test_levels_in_a_store_may_be_half_as_large(tmp_path):
 def test_parts_hold_what_a_store_writes_at_a_time(monkeypatch):
     """Truth: 60 subjects in parts of 7, twice: 18 parts."""
     asked = {"times": "6 h", "meal": "fed", "replicates": 2, "store": "x.zarr"}
-    arms = _arms("isotretinoin", COURSE, DRAWN[:1], times="6 h", meal="fed", replicates=1)
-    monkeypatch.setattr("doseline.planning.PART", 7 * peak(arms, threads=1))
+    levels_of_a_subject = 8 * 2 * 57  # bytes, outputs, times
+    monkeypatch.setattr("doseline.sweep.SHARE", 7 * levels_of_a_subject)
     assert dl.plan("isotretinoin", COURSE, DRAWN, threads=1, **asked).parts == 18
 
 
 def _arms(model, regimens, people, *, times, **asked):
-    found, grid = settle(model, regimens, people, times=times, asking=asked)
-    return Arms(found.model, found.people, found.regimens, found.axes, found.draws, grid, found.solver)
+    return arms_of(*settle(model, regimens, people, times=times, asking=asked))
 
 
 @pytest.mark.parametrize(
@@ -212,11 +223,22 @@ def test_a_million_subjects_are_planned_in_little_memory():
     assert height < 4e8
 
 
-def test_seconds_are_a_number_within_their_spread():
-    made = dl.plan("isotretinoin", COURSE, WEIGHTS, times="6 h")
-    low, high = made.spread
-    assert 0.0 < low < made.seconds < high < 3600.0
-    assert made.compiling >= 0.0
+def test_seconds_are_those_of_everybody(monkeypatch):
+    """Truth: a clock by which a run takes 20 ms and 1 ms a subject, 2,000 of them 2.02 s, the first run 3 s more."""
+    monkeypatch.setattr("doseline.sampling.BUDGET", 1.5)
+    plain, clock = planning.RUNS["levels"], [0.0]
+
+    def run(asked, times, threads):
+        clock[0] += 0.02 + 0.001 * len(asked.people) + (3.0 if clock[0] == 0.0 else 0.0)
+        return plain(asked, times, threads)
+
+    monkeypatch.setattr("doseline.sampling.time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setitem(planning.RUNS, "levels", run)
+    made = dl.plan("isotretinoin", "40 mg once", dl.cohort(WT=[70] * 2000), times="24 h", meal="fed")
+    assert made.seconds == pytest.approx(2.02)
+    assert made.compiling == pytest.approx(3.0)
+    # one sample of the largest size, so that nobody knows how far two differ: twice 15 %
+    assert made.between == pytest.approx((0.7 * 2.02, 1.3 * 2.02))
 
 
 def test_a_subject_that_cannot_be_solved_does_not_stop_a_plan():
@@ -271,6 +293,28 @@ def test_what_does_not_fit_is_refused_before_anything_is_allocated(monkeypatch):
     assert advice.endswith(" fit")
 
 
+def test_so_is_what_others_solve_and_send_back(monkeypatch):
+    """Truth: as above; what is put together here is as large, whoever solves it."""
+    monkeypatch.setenv("DOSELINE_MEMORY", "50 kB")
+    monkeypatch.setattr(Arms, "solve", lambda *_, **__: pytest.fail("it was solved"))
+    settled = settle("isotretinoin", COURSE, WEIGHTS, times="6 h", asking={"meal": "fed"})
+    with pytest.raises(InputError, match=r"2 outputs x 60 subjects x 57 times take 54\.7 kB, "):
+        in_memory(settled, spread=on_threads(2), progress=False)
+
+
+def test_so_are_bands_also_by_their_plan(monkeypatch):
+    """Truth: the two say the same; a sketch has more than a byte for each of 2 x 57 cells."""
+    monkeypatch.setenv("DOSELINE_MEMORY", "100 kB")
+    said = []
+    for verb, more in ((dl.bands, {}), (dl.plan, {"of": "bands"})):
+        with pytest.raises(InputError) as caught:
+            verb("isotretinoin", COURSE, WEIGHTS, times="6 h", meal="fed", threads=1, **more)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert said[0].startswith("bands: 1 combination x 1 group x 2 outputs x 57 times take ")
+    assert said[0].endswith("give fewer times, as in times='4 h'\n  or one output: output='plasma'")
+
+
 def test_so_is_an_event_table(monkeypatch, table):
     """Truth: 8 bytes x 2 outputs x 40 subjects x 25 times are 16 kB; half of that is half of the subjects."""
     monkeypatch.setenv("DOSELINE_MEMORY", "8 kB")
@@ -305,7 +349,7 @@ def test_memory_that_runs_out_all_the_same_is_told_alike(monkeypatch):
         ({"store": "x", "dtype": "f4"}, "dtype: found 'f4'\n  expected 'float64' or 'float32'"),
         (
             {"dtype": "float32"},
-            "dtype: levels in memory are float64\n  add store='course.zarr', or leave it out",
+            "dtype: found 'float32', and levels in memory are float64\n  add store='course.zarr', or leave it out",
         ),
         (
             {"store": "x", "of": "bands"},
@@ -321,7 +365,7 @@ def test_what_cannot_be_planned(asked, message):
 
 
 def test_an_argument_that_nobody_knows():
-    with pytest.raises(InputError, match=r"plan: unknown argument 'sede'\n  did you mean 'seed'\?"):
+    with pytest.raises(InputError, match=r"sede: dl.plan has no such argument\n  did you mean 'seed'\?"):
         dl.plan("isotretinoin", COURSE, times="6 h", sede=1)
 
 

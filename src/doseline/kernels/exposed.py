@@ -1,16 +1,9 @@
-r"""Exposure while solving, for linear models: the walk over one subject's pieces.
+"""Exposure while solving, for linear models: the walk over one subject's pieces.
 
-First the state is moved from piece to piece, and the area under each is added up. Then extremes are looked for, in all
-pieces of windows and, for the course, in those that could hold one. The rest are left out by a bound: with d the
-difference of the states at the begins of a piece and of one whose extremes are known,
+First the state is moved from piece to piece, and the area under each is added up; over a train of the same doses it
+jumps. Then extremes are looked for (`judging`).
 
-.. math:: \max y \le \max y_{known} + \sup_i w_i \sum_j d_j^+ ,
-
-for no amount is ever seen with more than the largest weight of any compartment. The rate of an infusion adds as much
-for each hour. Once levels have settled, or where they go on rising, d is nothing, and one piece speaks for all.
-
-``size`` is a tuple of the length n, as in `propagator`, and ``loose`` an array of it: what every piece needs is compiled
-for each number of states, and the rest, which takes longer to compile than to run, for all of them.
+``size`` is an array of the length n: one code serves all numbers of states, as for event tables.
 
 Exposure is ``out`` (window + 1, column), the course last. Columns are Cmax, Tmax, Cmin, AUC, hours above each
 threshold, and when each is first exceeded.
@@ -22,14 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from doseline.kernels.drive import same_plan
-from doseline.kernels.extremes import search
+from doseline.kernels.judging import AUC, CMAX, begin_rows, finish, judge
+from doseline.kernels.jumps import LONG, find_trains, jump, write_map
 from doseline.kernels.kernel import kernel
-from doseline.kernels.ladder import LOSS, MATRIX, SCRATCH, SPARE, STATE, TOTAL
+from doseline.kernels.ladder import LOSS, MATRIX, SCRATCH, SPARE, STATE
 from doseline.kernels.pieces import (
     AFTER,
     ALIKE,
     BEFORE,
-    BEGIN,
     BODY,
     CLOSING,
     CUT,
@@ -38,44 +31,27 @@ from doseline.kernels.pieces import (
     HIGHEST,
     INSIDE,
     LENGTH,
-    LOWEST,
-    REACHED,
+    ORDER,
+    RUN,
     WINDOW,
     blank_pieces,
     lengths_alike,
     list_arrivals,
     plan_pieces,
 )
-from doseline.kernels.program import SAME, list_inputs
+from doseline.kernels.program import list_inputs
 from doseline.kernels.propagator import propagator
 from doseline.kernels.rungs import (
-    FOUND,
-    HOURS,
     KEPT_AREA,
     KEPT_STEP,
     KNOWN,
-    LEAST,
-    LIMITS,
     PLAN,
-    ROW,
     SPREAD,
-    START,
-    TOP,
     WEIGHT,
-    WHEN,
     advance,
     blank_numbers,
-    carry,
-    dot,
-    row_after,
     stand_with,
 )
-
-SPEAKERS = 6
-"""How many pieces speak for others."""
-TIE = 1e-13
-"""A piece that exceeds what is known by less than this fraction is not looked at."""
-CMAX, TMAX, CMIN, AUC, ABOVE = 0, 1, 2, 3, 4
 
 
 class Asked(NamedTuple):
@@ -118,202 +94,65 @@ def face(w, fine, size):
     return sound
 
 
-@kernel(inline="always", counted=False)
-def add_above(out, row, column, hours, first, many):
-    """Hours above a threshold, and when it is first exceeded, join what is known."""
-    out[row, column] += hours
-    out[row, column + many] = min(out[row, column + many], first)
-
-
 @kernel(counted=False)
-def examine(p, w, table, tags, out, many, size):
-    """Look for the extremes of a piece; thresholds join its window and the course."""
-    for i in range(len(size)):
-        w[START, i] = table[p, HELD + i]
-    search(w, table[p, LENGTH], table[p, AFTER], many, size)
-    table[p, HIGHEST], table[p, REACHED] = w[FOUND, TOP], w[FOUND, WHEN]
-    table[p, LOWEST] = w[FOUND, LEAST]
-    for c in range(many):
-        first = table[p, BEGIN] + w[FOUND, HOURS + many + c]
-        for part in range(2):
-            row = tags[p, WINDOW] if part == 0 else out.shape[0] - 1
-            if row >= 0 and (part == 0 or tags[p, INSIDE]):
-                add_above(out, row, ABOVE + c, w[FOUND, HOURS + c], first, many)
+def over_train(p, row, inputs, amount, w, table, tags, size):
+    """Jump from a piece that was walked to the last one of its train, if all between need no look.
 
-
-@kernel(inline="always", counted=False)
-def speak(p, held, w, table):
-    """What was found of a piece counts for the course, and it speaks for others from now on."""
-    w[KNOWN, 0], w[KNOWN, 1] = max(w[KNOWN, 0], table[p, HIGHEST]), min(w[KNOWN, 1], table[p, LOWEST])
-    # the first half stay, the others give way to newer ones
-    half = SPEAKERS // 2
-    w[KNOWN, 2 + (held if held < SPEAKERS else half + held % half)] = float(p)
-    return held + 1
-
-
-@kernel(inline="always", counted=False)
-def is_open(p, held, w, table, many, size):
-    """Could a piece change what is known of extremes, or does a threshold lie among its levels?
-
-    What is certain of thresholds is written to the row ``FOUND``: hours above each.
+    Returns the number of that piece and the area under those between; 0 where they have to be walked.
     """
-    high, low, length = math.inf, -math.inf, table[p, LENGTH]
-    up, down = w[SPREAD, 0], w[SPREAD, 1]
-    above, below = w[KNOWN, 0] + TIE * abs(w[KNOWN, 0]), w[KNOWN, 1] - TIE * abs(w[KNOWN, 1])
-    opened, k = True, -1
-    while opened and k < held:
-        # the first one is an empty body
-        other = int(w[KNOWN, 2 + k]) if k >= 0 else -1
-        if other < 0 or length <= table[other, LENGTH]:
-            more, less, top, least = 0.0, 0.0, 0.0, 0.0
-            for i in range(len(size)):
-                gap = table[p, HELD + i] - (table[other, HELD + i] if other >= 0 else 0.0)
-                gap *= 1.0 if w[LOSS, i] >= 0.0 else length
-                more, less = more + max(gap, 0.0), less + max(-gap, 0.0)
-            if other >= 0:
-                top, least = table[other, HIGHEST], table[other, LOWEST]
-            high = min(high, top + (up * more + down * less))
-            low = max(low, least - (up * less + down * more))
-            opened = high > above or low < below
-            for c in range(many):
-                opened = opened or (high > w[LIMITS, c] and low <= w[LIMITS, c])
-        k += 1
-    for c in range(many):
-        w[FOUND, HOURS + c] = length if low > w[LIMITS, c] else 0.0
-    return opened
-
-
-@kernel(counted=False)
-def promising(which, span, w, table, tags, size):
-    """A piece of the course that may hold an extreme and is not looked at yet; -1: none.
-
-    ``which``: 0 the last; 1, 2 the highest, lowest at an end; 3 the highest where another one is highest, by ``ROW``.
-    """
-    chosen, score = -1, 0.0
-    for p in range(span[0], span[1]):
-        if tags[p, INSIDE]:
-            value = float(p)
-            if which == 1:
-                value = max(table[p, BEFORE], table[p, AFTER])
-            elif which == 2:
-                value = -min(table[p, BEFORE], table[p, AFTER])
-            elif which == 3:
-                value = 0.0
-                for i in range(len(size)):
-                    value += w[ROW, i] * table[p, HELD + i]
-            if chosen < 0 or value > score:
-                chosen, score = p, value
-    return chosen if chosen >= 0 and math.isnan(table[chosen, HIGHEST]) else -1
-
-
-@kernel(counted=False)
-def judge(span, w, table, tags, out, many, size, loose):
-    """Look for what windows and the course need, among the pieces ``span[0] .. span[1] - 1`` of one body."""
-    held, highest, course = np.int64(0), np.int64(-1), out.shape[0] - 1
-    # one loop, for each call of `examine` would be compiled in full: pieces of windows; four that promise much; the rest
-    pieces = span[1] - span[0]
-    for turn in range(2 * pieces + 4):
-        p = span[1] - 1 - turn
-        if turn < pieces:
-            if tags[p, WINDOW] < 0:
-                p = -1
-        elif turn < pieces + 4:
-            which = turn - pieces
-            if which == 3 and highest >= 0:
-                row_after(w, table[highest, REACHED], loose)
-            p = promising(which, span, w, table, tags, size) if which > 0 or highest < 0 else -1
-        else:
-            p = span[1] - 1 - (turn - pieces - 4)
-            if not tags[p, INSIDE] or not math.isnan(table[p, HIGHEST]):
-                p = -1
-            elif not is_open(p, min(held, SPEAKERS), w, table, many, size):
-                for c in range(many):
-                    if w[FOUND, HOURS + c] > 0.0:
-                        add_above(out, course, ABOVE + c, w[FOUND, HOURS + c], table[p, BEGIN], many)
-                p = -1
-        if p >= 0:
-            examine(p, w, table, tags, out, many, loose)
-            if tags[p, INSIDE]:
-                held = speak(p, held, w, table)
-                if highest < 0 or table[p, HIGHEST] > table[highest, HIGHEST]:
-                    highest = p
-
-
-@kernel(inline="always", counted=False)
-def begin_rows(out, many):
-    """Nothing is known yet."""
-    for row in range(out.shape[0]):
-        out[row, CMAX], out[row, TMAX], out[row, CMIN], out[row, AUC] = -math.inf, np.nan, math.inf, 0.0
-        for c in range(many):
-            out[row, ABOVE + c], out[row, ABOVE + many + c] = 0.0, math.inf
-
-
-@kernel(inline="always", counted=False)
-def as_good_as(p, other, table, size):
-    """Does a piece surely come to the level of another one of the same body, but for rounding?"""
-    good = table[p, LENGTH] >= table[other, REACHED]
+    one, last = tags[p, FIRST], p + tags[p, RUN]
+    place, given = inputs.place[one], amount[row, inputs.kind[one]] * inputs.factor[one]
+    rising, falling = True, True
     for i in range(len(size)):
-        good = good and table[p, HELD + i] >= (1.0 - SAME) * table[other, HELD + i]
-    return good
-
-
-@kernel(counted=False)
-def finish(pieces, w, table, tags, out, many, size):
-    """Highest and lowest levels of windows and course, and when they are first as high as that, but for rounding."""
-    best, course = np.int64(-1), out.shape[0] - 1
-    for p in range(pieces):
-        window, top, least = tags[p, WINDOW], table[p, HIGHEST], table[p, LOWEST]
-        if window >= 0:
-            out[window, CMAX], out[window, CMIN] = max(out[window, CMAX], top), min(out[window, CMIN], least)
-        if tags[p, INSIDE] and not math.isnan(top):
-            if top > out[course, CMAX]:
-                out[course, CMAX], best = top, p
-            out[course, CMIN] = min(out[course, CMIN], least)
-    for p in range(pieces):
-        window, top = tags[p, WINDOW], table[p, HIGHEST]
-        if window >= 0 and math.isnan(out[window, TMAX]):
-            if top >= out[window, CMAX] - SAME * abs(out[window, CMAX]):
-                out[window, TMAX] = table[p, BEGIN] + table[p, REACHED]
-        if tags[p, INSIDE] and best >= 0 and math.isnan(out[course, TMAX]):
-            if top >= out[course, CMAX] - SAME * abs(out[course, CMAX]):
-                out[course, TMAX] = table[p, BEGIN] + table[p, REACHED]
-            elif math.isnan(top) and tags[p, BODY] == tags[best, BODY] and w[SPREAD, 1] == 0.0:
-                if as_good_as(p, best, table, size):
-                    out[course, TMAX] = table[p, BEGIN] + table[best, REACHED]
-    for row in range(out.shape[0]):
-        for c in range(many):
-            if out[row, ABOVE + many + c] == math.inf:
-                out[row, ABOVE + many + c] = np.nan
+        now, then = table[p, HELD + i], table[p + 1, HELD + i] + (given if i == place else 0.0)
+        rising, falling = rising and then >= now, falling and then <= now
+        w[STATE, i] = table[p + 1, HELD + i]
+    if not (rising or falling):
+        return 0, 0.0
+    write_map(w, tags[p, ALIKE], place, given, size)
+    area = jump(w, STATE, last - p - 1, size)
+    for i in range(len(size)):
+        table[last, HELD + i] = w[STATE, i]
+    return last, area
 
 
 @kernel(inline="always", counted=False)
-def pass_piece(p, w, table, tags, out, size, loose):
-    """Move the state over a piece, and add the area under its level up."""
+def pass_piece(p, w, table, tags, size):
+    """Move the state where a piece begins to where the next one does; returns the area under the level.
+
+    States stand in the table and nowhere else: each is computed once, and what waits for it is next to it.
+    """
     n, alike = len(size), tags[p, ALIKE]
     if tags[p, CLOSING]:
         # what flowed in has been taken back up to rounding: from here on exactly nothing does
         for i in range(n):
             if w[LOSS, i] < 0.0:
-                w[STATE, i] = 0.0
+                table[p, HELD + i] = 0.0
+    area, before, after = 0.0, 0.0, 0.0
     for i in range(n):
-        table[p, HELD + i] = w[STATE, i]
-    table[p, BEFORE] = dot(w, WEIGHT, STATE, size)
+        before += w[WEIGHT, i] * table[p, HELD + i]
     if alike >= 0:
-        area = dot(w, KEPT_AREA + alike, STATE, size)
-        carry(w, KEPT_STEP + alike, STATE, TOTAL, size)
         for i in range(n):
-            w[STATE, i] = w[TOTAL, i]
+            area += w[KEPT_AREA + alike, i] * table[p, HELD + i]
+        for i in range(n):
+            total = 0.0
+            for j in range(n):
+                total += w[KEPT_STEP + alike, i * n + j] * table[p, HELD + j]
+            table[p + 1, HELD + i] = total
+            after += w[WEIGHT, i] * total
     else:
-        area = advance(w, STATE, table[p, LENGTH], loose)
-    table[p, AFTER] = dot(w, WEIGHT, STATE, size)
-    if tags[p, WINDOW] >= 0:
-        out[tags[p, WINDOW], AUC] += area
-    if tags[p, INSIDE]:
-        out[out.shape[0] - 1, AUC] += area
+        for i in range(n):
+            w[STATE, i] = table[p, HELD + i]
+        area = advance(w, STATE, table[p, LENGTH], size)
+        for i in range(n):
+            table[p + 1, HELD + i] = w[STATE, i]
+            after += w[WEIGHT, i] * w[STATE, i]
+    table[p, BEFORE], table[p, AFTER], table[p, HIGHEST] = before, after, np.nan
+    return area
 
 
 @kernel
-def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table, tags, out, size, loose):
+def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table, tags, out, size):
     """Exposure of one subject into ``out``; False where numbers end.
 
     Its doses are row ``row`` of ``amount``, ``line`` is its first body, and ``zero`` the cut at time zero.
@@ -322,45 +161,50 @@ def walk_pieces(pieces, row, line, system, inputs, amount, zero, asked, w, table
     begin_rows(out, many)
     w[KNOWN, 0], w[KNOWN, 1] = -math.inf, math.inf
     for i in range(n):
-        w[STATE, i] = 0.0
+        table[0, HELD + i] = 0.0
+    total, p, walked = 0.0, np.int64(0), np.int64(0)
     # one more round, so that there is one call of `judge`
-    for p in range(pieces + 1):
+    while p <= pieces:
         if sound and tags[p, BODY] != body:
             if body >= 0:
-                judge((begun, p), w, table, tags, out, many, size, loose)
-            begun, body = p, tags[p, BODY]
+                judge((begun, walked), w, table, tags, out, many, size)
+            begun, body = walked, tags[p, BODY]
             if body >= 0:
-                take_up(w, system, line + body, asked, loose)
-                sound = face(w, asked.fine, loose)
+                take_up(w, system, line + body, asked, size)
+                sound = face(w, asked.fine, size)
+        ahead = np.int64(0)
         if sound and p < pieces:
             if empty and tags[p, CUT] >= zero:
                 empty = False
                 for i in range(n):
-                    w[STATE, i] += system.initial[line, i]
+                    table[p, HELD + i] += system.initial[line, i]
             for k in range(tags[p, FIRST], tags[p + 1, FIRST]):
-                w[STATE, inputs.place[k]] += amount[row, inputs.kind[k]] * inputs.factor[k]
-            pass_piece(p, w, table, tags, out, size, loose)
-    finish(pieces, w, table, tags, out, many, loose)
+                table[p, HELD + inputs.place[k]] += amount[row, inputs.kind[k]] * inputs.factor[k]
+            area = pass_piece(p, w, table, tags, size)
+            table[walked, ORDER] = float(p)
+            walked += 1
+            if tags[p, WINDOW] >= 0:
+                out[tags[p, WINDOW], AUC] += area
+            if tags[p, RUN] >= LONG and many == 0 and not empty and w[SPREAD, 1] == 0.0:
+                ahead, between = over_train(p, row, inputs, amount, w, table, tags, size)
+                area += between
+            total += area if tags[p, INSIDE] else 0.0
+        p = ahead if ahead > 0 else p + 1
+    finish(walked, row, inputs, amount, w, table, tags, out, many, size)
     course = out.shape[0] - 1
+    out[course, AUC] = total
     sound = sound and math.isfinite(out[course, CMAX]) and math.isfinite(out[course, AUC])
     for i in range(n):
-        sound = sound and math.isfinite(w[STATE, i])
+        sound = sound and math.isfinite(table[pieces, HELD + i])
     return sound
 
 
-@kernel(inline="always", counted=False)
-def forget(table, pieces):
-    """Nothing is known of the pieces of the next subject."""
-    for p in range(pieces):
-        table[p, HIGHEST] = np.nan
-
-
 @kernel
-def expose_course(span, able, system, course, cuts, asked, room, out, solved, size, loose):
+def expose_course(span, able, system, course, cuts, asked, room, out, solved, size):
     """Exposure of subjects ``span[0] .. span[1] - 1`` who take their doses as prescribed.
 
-    ``out`` is (subject, window + 1, column), ``able`` and ``solved`` (subject,). ``room`` comes from `blank_room`, and no
-    two threads may share it.
+    ``out`` is (subject, window + 1, column), ``able`` and ``solved`` (subject,). ``room`` comes from `blank_room`, and
+    no two threads may share it.
     """
     inputs, table, tags, w = room
     planned, pieces = np.int64(-1), np.int64(0)
@@ -368,17 +212,19 @@ def expose_course(span, able, system, course, cuts, asked, room, out, solved, si
         solved[row] = able[row]
         if able[row]:
             if planned < 0 or not same_plan(row, planned, course):
-                pieces = plan_pieces(list_inputs(row, course, inputs), np.int64(0), inputs, cuts, w, table, tags)
+                count = list_inputs(row, course, inputs)
+                pieces = plan_pieces(count, np.int64(0), inputs, cuts, w, table, tags)
                 lengths_alike(w, table, tags, pieces, asked.bodies)
+                find_trains(pieces, tags, inputs)
                 planned = row
-            forget(table, pieces)
             solved[row] = walk_pieces(
-                pieces, row, row, system, inputs, course.amount, cuts.zero, asked, w, table, tags, out[row], size, loose
-            )
+                pieces, row, row, system, inputs, course.amount, cuts.zero, asked, w, table, tags,
+                out[row], size,
+            )  # fmt: skip
 
 
 @kernel
-def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size, loose):
+def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solved, size):
     """Exposure of a block of subjects whose doses differ; ``able``, ``arrivals`` and ``solved`` are the block's.
 
     ``first`` is where its first one is in ``out`` and in ``system``, which has body after body of each subject.
@@ -387,10 +233,14 @@ def expose_arrivals(first, able, system, arrivals, cuts, asked, room, out, solve
     for row in range(able.shape[0]):
         solved[row] = able[row]
         if able[row]:
-            pieces = plan_pieces(list_arrivals(row, arrivals, inputs), np.int64(0), inputs, cuts, w, table, tags)
+            count = list_arrivals(row, arrivals, inputs)
+            pieces = plan_pieces(count, np.int64(0), inputs, cuts, w, table, tags)
             lengths_alike(w, table, tags, pieces, asked.bodies)
+            # doses that differ make no trains
+            for p in range(pieces):
+                tags[p, RUN] = 0
             line = first[1] + row * asked.bodies
             solved[row] = walk_pieces(
                 pieces, row, line, system, inputs, arrivals.amount, cuts.zero, asked, w, table, tags,
-                out[first[0] + row], size, loose,
+                out[first[0] + row], size,
             )  # fmt: skip

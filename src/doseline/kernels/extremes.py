@@ -1,7 +1,7 @@
 r"""Where the level of one piece turns, and where it crosses a threshold: nothing enters, and nothing changes the body.
 
 After an input the state only gets smoother on the logarithm of time, so a piece is looked at in cells that grow with
-it: ``h``, then ``h`` again, ``2 h``, ``4 h`` and so on, each in a few parts where a cycle of transfers lets levels swing. A
+it: ``h``, then ``h`` again, ``2 h``, ``4 h`` and so on, each in parts where a circle of transfers lets levels swing. A
 change of sign of the slope brackets an extreme. Where the slope heads towards zero from both ends of a cell, it may
 have crossed twice: such a cell is halved. A bracket is halved by the rungs of the ladder, whose states are moved
 without cancellation, until it lies within the lowest rung's step; there the level is a polynomial, and Newton's method
@@ -45,8 +45,8 @@ from doseline.kernels.rungs import (
 
 LEVEL, TURN, BEND = rows(0, 3)
 """What is looked for: where the level, its slope, its curvature is something."""
-MOST_STEPS = 100
-"""Newton's method, or halving where it leaves the bracket, needs no more."""
+NEAR, MOST_STEPS = 1e-8, 100
+"""Newton's method ends behind a step this short; it, and halving where it leaves the bracket, needs no more steps."""
 
 
 @kernel(inline="always", counted=False)
@@ -64,9 +64,9 @@ def may_hide(slope, curve, later_slope, later_curve):
 
 @kernel(counted=False)
 def solve_within(w, order, level, low, high, rising):
-    """Where the level (``order`` 0), its slope (1) or curvature (2) passes ``level``, as a fraction of the lowest step."""
+    """Where the level (``order`` 0), its slope (1) or curvature (2) passes ``level``; a fraction of the lowest step."""
     s = 0.5 * (low + high)
-    going, k = True, 0
+    going, near, k = True, False, 0
     while going:
         value, slope = 0.0, 0.0
         for m in range(DEGREE, order - 1, -1):
@@ -81,10 +81,13 @@ def solve_within(w, order, level, low, high, rising):
         else:
             high = s
         follow = s - value / slope if slope != 0.0 else low
-        if not low < follow < high:
+        newton = low <= follow <= high
+        if not newton:
             follow = 0.5 * (low + high)
         k += 1
-        going = abs(follow - s) > 2e-16 * follow and k < MOST_STEPS
+        # the step behind a short one has all digits; more of them would follow rounding
+        going = not near and high - low > 2e-16 * high and k < MOST_STEPS
+        near = newton and abs(follow - s) <= NEAR * s
         s = follow
     return s
 
@@ -100,7 +103,7 @@ def close_in(w, row, rung, bracket, order, level, rising, size):
     looked, passed, half = WEIGHT + order, 0.0, w[PACE, 1]
     for i in range(n):
         w[LOW, i] = w[row, i]
-    for k in range(rung):
+    for _ in range(rung):
         half *= 2.0
     for k in range(rung - 1, -1, -1):
         half *= 0.5

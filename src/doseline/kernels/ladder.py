@@ -23,7 +23,7 @@ from doseline.kernels.propagator import propagator, square
 
 
 def rows(first, count):
-    """Numbers of rows; as numbers with a type, for numba compiles a function anew for each literal it is called with."""
+    """Numbers of rows. They have a type, for numba compiles a function anew for each literal it is called with."""
     return tuple(np.int64(first + k) for k in range(count))
 
 

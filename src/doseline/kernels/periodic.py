@@ -11,10 +11,11 @@ import math
 import numpy as np
 
 from doseline.kernels.agenda import overlap
-from doseline.kernels.exposed import begin_rows, finish, forget, judge, pass_piece, take_up
+from doseline.kernels.exposed import pass_piece, take_up
+from doseline.kernels.judging import AUC, begin_rows, finish, judge
 from doseline.kernels.kernel import kernel
 from doseline.kernels.ladder import LOSS, MATRIX, SCRATCH, STATE, TRAIN
-from doseline.kernels.pieces import ALIKE, FIRST, plan_pieces
+from doseline.kernels.pieces import ALIKE, FIRST, HELD, INSIDE, ORDER, plan_pieces
 from doseline.kernels.program import SAME, enter
 from doseline.kernels.propagator import propagator
 from doseline.kernels.rungs import KEPT_STEP, KNOWN, START, advance, stand_with
@@ -79,8 +80,8 @@ def run_period(row, count, amount, period, inputs, w, size):
 
 
 @kernel
-def expose_period(span, able, system, course, period, cuts, asked, room, out, once, ended, size, loose):
-    """Exposure over one period at steady state, of subjects ``span[0] .. span[1] - 1``, into ``out`` (subject, 1, column).
+def expose_period(span, able, system, course, period, cuts, asked, room, out, once, ended, size):
+    """Exposure over one period at steady state, into ``out`` (subject, 1, column), of subjects from ``span``.
 
     ``once`` (subject,) is the area over a period after its doses, in an empty body. ``able`` (subject,); how it ended
     goes to ``ended``. ``cuts`` are those of the period; ``room`` comes from `exposed.blank_room`.
@@ -90,37 +91,42 @@ def expose_period(span, able, system, course, period, cuts, asked, room, out, on
     for row in range(span[0], span[1]):
         ended[row] = LOST
         if able[row]:
-            take_up(w, system, row, asked, loose)
-            sound = stand_with(w, period, asked.fine, loose)
+            take_up(w, system, row, asked, size)
+            sound = stand_with(w, period, asked.fine, size)
             count, running, settled = np.int64(0), np.int64(0), True
             # first the doses of one period alone, then of all of them
             for wrapped in range(2 if sound else 0):
                 count, running = list_period(row, course, period, wrapped == 1, inputs, w)
                 for i in range(n):
                     w[STATE, i] = w[START, i]
-                area = run_period(row, count, course.amount, period, inputs, w, loose)
+                area = run_period(row, count, course.amount, period, inputs, w, size)
                 if wrapped == 0:
                     once[row] = area
             if sound:
                 for i in range(n):
                     w[TRAIN, i] = w[STATE, i]
-                propagator(w[MATRIX], w[LOSS], period, w[KEPT_STEP], w[SCRATCH : SCRATCH + 4], loose)
-                settled = balance(w, KEPT_STEP, SCRATCH + 2, course.inflows, loose)
+                propagator(w[MATRIX], w[LOSS], period, w[KEPT_STEP], w[SCRATCH : SCRATCH + 4], size)
+                settled = balance(w, KEPT_STEP, SCRATCH + 2, course.inflows, size)
                 for i in range(n):
                     w[STATE, i] = w[TRAIN, i] + (w[START, i] if w[LOSS, i] < 0.0 else 0.0)
                     sound = sound and math.isfinite(w[STATE, i])
             if sound and settled:
                 pieces = plan_pieces(count, running, inputs, cuts, w, table, tags)
-                forget(table, pieces)
                 begin_rows(out[row], many)
                 w[KNOWN, 0], w[KNOWN, 1] = -math.inf, math.inf
+                for i in range(n):
+                    table[0, HELD + i] = w[STATE, i]
                 for p in range(pieces):
                     tags[p, ALIKE] = -1
                     for k in range(tags[p, FIRST], tags[p + 1, FIRST]):
-                        w[STATE, inputs.place[k]] += course.amount[row, inputs.kind[k]] * inputs.factor[k]
-                    pass_piece(p, w, table, tags, out[row], size, loose)
-                judge((np.int64(0), pieces), w, table, tags, out[row], many, size, loose)
-                finish(pieces, w, table, tags, out[row], many, loose)
+                        table[p, HELD + inputs.place[k]] += (
+                            course.amount[row, inputs.kind[k]] * inputs.factor[k]
+                        )
+                    area = pass_piece(p, w, table, tags, size)
+                    table[p, ORDER] = float(p)
+                    out[row, 0, AUC] += area if tags[p, INSIDE] else 0.0
+                judge((np.int64(0), pieces), w, table, tags, out[row], many, size)
+                finish(pieces, row, inputs, course.amount, w, table, tags, out[row], many, size)
                 if math.isfinite(out[row, 0, 0]) and math.isfinite(out[row, 0, 3]):
                     ended[row] = SETTLED
             elif sound:

@@ -1,4 +1,4 @@
-"""A course as pieces: stretches of time in which nothing enters and nothing changes the body, from one stop to the next.
+"""A course as pieces: stretches of time, from stop to stop, in which nothing enters and nothing changes the body.
 
 Stops are inputs, both ends of infusions, and cuts: edges of windows, changes of the body, begin and end of the course.
 Time is kept as a pair as in `program`, so equal pieces are recognised as equal. An input as good as at a cut is at the
@@ -19,13 +19,14 @@ SEARCHED = 12
 OFTEN = 12
 """A length that comes so many times gets a propagator of its own."""
 
-BEGIN, LENGTH, BEFORE, AFTER, HIGHEST, REACHED, LOWEST, HELD = 0, 1, 2, 3, 4, 5, 6, 7
+BEGIN, LENGTH, BEFORE, AFTER, HIGHEST, REACHED, LOWEST, ORDER, HELD = 0, 1, 2, 3, 4, 5, 6, 7, 8
 """Columns of a table of pieces: when it begins [h], its length [h], levels at both ends; highest level (NaN: not looked
-for), how long after the begin [h], lowest level; and from here on the state at the begin."""
-ALIKE, CUT, WINDOW, INSIDE, BODY, FIRST, CLOSING = 0, 1, 2, 3, 4, 5, 6
-"""Columns of tags: which of the lengths that come often, -1: none; behind which cut, -1: before all; in which window, -1:
-none; whether it belongs to the course; which body; which inputs, from here to the next piece's, are added where it begins;
-whether no infusion runs any more. There is one more row than pieces."""
+for), how long after the begin [h], lowest level; not of this piece, but in this place: the number of the piece that was
+walked as such; and from here on the state at the begin."""
+ALIKE, CUT, WINDOW, INSIDE, BODY, FIRST, CLOSING, RUN = 0, 1, 2, 3, 4, 5, 6, 7
+"""Columns of tags: which of the lengths that come often, -1: none; behind which cut, -1: before all; in which window,
+-1: none; whether it belongs to the course; which body; which inputs, from here to the next piece's, are added where it
+begins; whether no infusion runs any more; how many pieces behind it are like it. There is one more row than pieces."""
 
 
 class Cuts(NamedTuple):
@@ -57,7 +58,7 @@ def blank_pieces(n, doses, cuts):
         np.empty(most), np.empty(most, np.int64), np.empty(most, np.int64),
     )  # fmt: skip
     room = most + cuts + 2
-    return inputs, np.empty((room, HELD + n)), np.empty((room, CLOSING + 1), np.int64)
+    return inputs, np.empty((room, HELD + n)), np.empty((room, RUN + 1), np.int64)
 
 
 @kernel

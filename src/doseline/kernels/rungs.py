@@ -40,9 +40,7 @@ START, HERE, THERE, LOW = rows(ROWS + 3, 4)  # states of a piece
 (ROW,) = rows(ROWS + 8, 1)  # weights . exp(A t) for one time
 POLY = ROWS + 9  # coefficients of the level within the lowest rung
 ROOT, PEAK = ROWS + 10, ROWS + 11  # extremes of a cell: when [h], and the level there
-SPREAD = (
-    ROWS + 12
-)  # how far an output can follow an amount, up and down; cells in an octave, as a power of two
+SPREAD = ROWS + 12  # how far an output follows an amount, up and down; cells in an octave, as a power of two
 DEGREE = 11
 """Highest power: a step of the lowest rung moves no more than an eighth, and the next term is below 1e-18."""
 (TAYLOR,) = rows(ROWS + 13, 1)
@@ -51,14 +49,15 @@ DEGREE = 11
 PLAN = ROWS + 14 + DEGREE + 2 * RUNGS  # longest piece [h]; how many lengths come often, and those [h]
 FOUND = PLAN + 1  # what is found of a piece, see below
 LIMITS = PLAN + 2  # thresholds
-KNOWN = (
-    PLAN + 3
-)  # highest and lowest level of the course so far, and behind them pieces that speak for others
+KNOWN = PLAN + 3  # highest and lowest level of the course so far, and pieces that speak for others
 KEPT = 4
 """Lengths that come often and may have a propagator of their own."""
 (KEPT_STEP,) = rows(PLAN + 4, 1)
 KEPT_AREA = KEPT_STEP + KEPT
-ALL = KEPT_AREA + KEPT
+JUMP = KEPT_AREA + KEPT
+LEVELS = 20
+"""Maps over a train of intervals: matrix, constant and row of the area; each level has twice the intervals."""
+ALL = JUMP + 3 * LEVELS
 TOP, WHEN, LEAST, HOURS = 0, 1, 2, 3
 """What is found of a piece: highest level, how long after its start, lowest; hours above each threshold, and after them
 how long after its start the level is first above each, inf: never."""

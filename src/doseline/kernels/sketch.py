@@ -18,8 +18,7 @@ from doseline.kernels.kernel import kernel
 DIGITS = np.int64(52)
 MAGNITUDE = np.int64(0x7FFFFFFFFFFFFFFF)
 INFINITE = np.int64(0x7FF0000000000000)
-SPECIAL = np.int64(0x7FF)
-"""The exponent of what is infinite or no number; 0 is that of zero, and of numbers that have lost digits."""
+"""The digits of infinity: whatever is above is no number."""
 BIAS = 1023
 ONE = np.int32(1)
 NEVER = np.int64(1) << np.int64(62)
