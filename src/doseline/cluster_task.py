@@ -13,7 +13,7 @@ from doseline.spread import Work
 from doseline.version import __version__
 
 TRIM, SINGLE = -1, -3
-"""Settings of glibc's allocator: how much that is free it keeps, and from which size on it asks for each array alone."""
+"""Settings of glibc's allocator: how much free memory it keeps, and from which size on arrays are asked for alone."""
 KEPT, LARGEST = 256 << 20, 32 << 20
 """Bytes for them: the second is the most that it takes, and the arrays of a part are not larger."""
 
