@@ -121,7 +121,8 @@ class Watch:
         if client.status != "running":
             raise vanished(client)
         try:
-            workers = client.scheduler_info()["workers"].values()
+            # asked of the scheduler: what `scheduler_info` gives may be replaced meanwhile by one without workers
+            workers = client.sync(client.scheduler.identity)["workers"].values()
         except (OSError, CancelledError):
             return  # a connection that is lost is told by the parts that were under way
         if not workers and now - self._begun > PATIENCE and not self._told:

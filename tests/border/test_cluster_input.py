@@ -13,6 +13,7 @@ from doseline import sweep
 from doseline.cli import main
 from doseline.cluster import on_client
 from doseline.cluster_faults import Watch, explained
+from doseline.cluster_task import keep_memory
 from doseline.errors import ClusterError, InputError
 from doseline.parts import Part
 from doseline.sweep import in_memory
@@ -102,9 +103,13 @@ class Doubled:
 
     def __init__(self, *workers):
         self.workers = dict(enumerate(workers))
+        self.scheduler = self
 
-    def scheduler_info(self):
+    def identity(self):
         return {"workers": self.workers}
+
+    def sync(self, function):
+        return function()
 
 
 def test_why_nothing_comes_is_told(monkeypatch, capsys):
@@ -114,6 +119,12 @@ def test_why_nothing_comes_is_told(monkeypatch, capsys):
     for _ in range(3):
         watch.look()
     assert capsys.readouterr().err == "the cluster has no workers: waiting for one\n"
+
+
+def test_workers_that_are_there_are_seen():
+    with local() as cluster, client_of(cluster) as client:
+        (worker,) = client.sync(client.scheduler.identity)["workers"].values()
+    assert worker["status"] == "running"
 
 
 def test_workers_without_memory_are_given_up(monkeypatch):
@@ -188,3 +199,27 @@ def test_a_scheduler_that_does_not_answer(tmp_path, monkeypatch, capsys):
         "scheduler: no scheduler answers at tcp://127.0.0.1:1\n"
         "  give the address that `dask scheduler` has printed, such as tcp://host:8786\n"
     )
+
+
+class Allocator:
+    """Takes down what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def mallopt(self, name, value):
+        self.told.append((name, value))
+
+
+def test_only_workers_of_dask_keep_memory(monkeypatch):
+    """Truth: mallopt(3): M_TRIM_THRESHOLD is -1, M_MMAP_THRESHOLD -3 and at most 4 MiB * sizeof(long)."""
+    allocator = Allocator()
+    monkeypatch.setattr("doseline.cluster_task.ctypes.CDLL", lambda name: allocator)
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    keep_memory.__wrapped__()
+    assert allocator.told == []
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    keep_memory.__wrapped__()
+    assert allocator.told == [(-3, 4 * 2**20 * 8), (-1, 2**28)]
+    monkeypatch.setattr("doseline.cluster_task.ctypes.CDLL", lambda name: object())
+    keep_memory.__wrapped__()
