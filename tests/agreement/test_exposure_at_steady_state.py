@@ -101,8 +101,10 @@ def test_unfinished_period_goes_on_as_the_whole_ones():
     "regimen",
     ["40 mg every 12 h x 20", pytest.param("80 mg once daily for 12 days", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("late", [None, "normal(0 h, 1 h) within -2..3 h"])
-@pytest.mark.parametrize("visits", [None, "day"])
+@pytest.mark.parametrize(
+    "late", [pytest.param(None, marks=pytest.mark.slow), "normal(0 h, 1 h) within -2..3 h"]
+)
+@pytest.mark.parametrize("visits", [None, pytest.param("day", marks=pytest.mark.slow)])
 def test_doses_that_differ(regimen, late, visits):
     """Truth: levels of the same people on a grid of 1.2 minutes: their highest is never above, and as good as it."""
     people, step = dl.cohort(WT=np.linspace(50.0, 100.0, 6)), 0.02
