@@ -54,7 +54,7 @@ def keep_memory() -> None:
     """Let what one part has freed serve the next.
 
     Dask starts workers with an allocator that gives everything back at once. To get the arrays of the next part again,
-    page by page, then takes as long as to solve it, and longer the more workers there are on a machine.
+    page by page, was a quarter of the time of bands.
     """
     if "MALLOC_TRIM_THRESHOLD_" not in os.environ:
         return
