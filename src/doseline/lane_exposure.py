@@ -4,6 +4,8 @@ The edges of windows become records at which nothing happens, so that every step
 is read off its polynomial (`kernels.lane_exposure`).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from doseline.compile_lanes import lane_model
@@ -17,6 +19,11 @@ from doseline.solve import in_threads
 from doseline.solve_intakes import ROWS, Arm, Group, Log, group_of
 from doseline.windows import Exposed, Windows
 
+Records = tuple[np.ndarray, np.ndarray]
+"""A table of records, and where those of each subject begin."""
+Prepare = Callable[[slice, Group], Records]
+"""From a block of subjects to their records."""
+
 NO_GRID = Grid(np.empty(0), 0.0)
 NO_LEVELS = np.empty((0, 1, 0))
 
@@ -27,23 +34,40 @@ def expose_lanes(arm: Arm, windows: Windows, log: Log, *, threads: int) -> Expos
     Levels are those of the output in its declared unit, times are absolute. A window contains the level after a dose at
     its begin, and at its end the one before. Errors are those of the steps' tolerance.
     """
-    subjects = len(arm.people.number)
-    found = blank_exposed(arm, windows, subjects)
     if not arm.personal:
         log.write_prescribed(arm.plan, arm.plan.regimen.total(**arm.people.sizes), arm.doses_taken)
-    stops = np.unique([*windows.edges.ravel(), *windows.span])
+    stops = stops_of(windows)
+
+    def prepare(span: slice, group: Group) -> Records:
+        if arm.personal:
+            log.write(span, arm.plan, group.intakes, group.drawn)
+        return group.table(len(arm.breaks) + 1, stops)
+
+    return without_failed(follow_all(arm, windows, prepare, threads))
+
+
+def stops_of(windows: Windows) -> np.ndarray:
+    """Times at which a step must not go on into another window. [h]"""
+    return np.unique([*windows.edges.ravel(), *windows.span])
+
+
+def follow_all(
+    arm: Arm, windows: Windows, prepare: Prepare, threads: int, only: np.ndarray | None = None
+) -> Exposed:
+    """Follow all subjects of an arm, or some of them (subject,), through the records that are prepared for them."""
+    subjects = len(arm.people.number)
+    found = blank_exposed(arm, windows, subjects)
+    width = width_of(subjects, threads)
 
     def work(task: tuple[int, int]) -> None:
         span = slice(task[1], min(task[1] + width, subjects))
         group = group_of(arm, span)
-        if arm.personal:
-            log.write(span, arm.plan, group.intakes, group.drawn)
-        _, _, stretches = group.stretches()
-        follow(group, *group.table(stretches, stops), windows, part_of(found, span))
+        if only is None or only[span].any():
+            skipped = None if only is None else ~only[span]
+            follow(group, *prepare(span, group), windows, part_of(found, span), skipped)
 
-    width = width_of(subjects, threads)
     in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
-    return without_failed(found)
+    return found
 
 
 def follow(
@@ -79,11 +103,13 @@ def follow(
 
 def blank_exposed(arm: Arm, windows: Windows, subjects: int) -> Exposed:
     """Room for what is found."""
-    columns = 4 + 2 * len(windows.thresholds)
     ended = blank_ended(1, subjects, len(arm.compiled.states), arm.solver.first)
     part = Ended(*(each[0] for each in ended))
     return Exposed(
-        np.empty((subjects, len(windows.edges), columns)), np.empty((subjects, columns)), part.status, part
+        np.empty((subjects, len(windows.edges), windows.columns)),
+        np.empty((subjects, windows.columns)),
+        part.status,
+        part,
     )
 
 

@@ -5,7 +5,6 @@ search. Several doses a period are given again and again: they have settled when
 exposure.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -16,19 +15,15 @@ from doseline.dosing.regimen import Regimen
 from doseline.errors import Status
 from doseline.intakes import Plan
 from doseline.kernels.agenda import DOSE
-from doseline.lane_exposure import blank_exposed, follow, part_of, width_of, without_failed
+from doseline.lane_exposure import Records, blank_exposed, follow_all, stops_of, without_failed
 from doseline.population.variability import KAPPA
-from doseline.solve import in_threads
-from doseline.solve_intakes import Arm, Group, group_of
+from doseline.solve_intakes import Arm, Group
 from doseline.windows import Exposed, Steady, Windows
 
 PERIODS = (32, 128, 512)
 """How many periods are tried until several doses a period have settled: half as many must lead to the same."""
 SETTLED = 1e-6
 """Cmax, Cmin and AUC that differ by no more than this part of Cmax and AUC are the same."""
-
-Prepare = Callable[[Group], tuple[np.ndarray, np.ndarray]]
-"""From some subjects to their records, and where those of each begin."""
 
 
 def steady_lanes(arm: Arm, stage: Block, windows: Windows, *, threads: int) -> Steady:
@@ -45,7 +40,7 @@ def steady_lanes(arm: Arm, stage: Block, windows: Windows, *, threads: int) -> S
     one = period_arm(arm, stage)
     train = len(stage.pattern) == 1
     period = _train(one, stage, windows, threads) if train else _repeated(one, stage, windows, threads)
-    single = _follow_all(one, windows, lambda group: group.table(1, _stops(windows)), threads)
+    single = follow_all(one, windows, lambda _, group: group.table(1, stops_of(windows)), threads)
     found = without_failed(period)
     return Steady(found.course, without_failed(single).course[:, 3], stage.period, found.status)
 
@@ -68,8 +63,8 @@ def _train(arm: Arm, stage: Block, windows: Windows, threads: int) -> Exposed:
     """A dose at steady state, and the period behind it."""
     offset, period = stage.pattern[0][0], stage.period
 
-    def prepare(group: Group) -> tuple[np.ndarray, np.ndarray]:
-        table, first = group.table(1, _stops(windows))
+    def prepare(_: slice, group: Group) -> Records:
+        table, first = group.table(1, stops_of(windows))
         dosed = table["evid"] == DOSE
         table["steady"][dosed], table["interval"][dosed] = 1, period
         if offset > 0.0:
@@ -80,7 +75,7 @@ def _train(arm: Arm, stage: Block, windows: Windows, threads: int) -> Exposed:
             table = table[np.lexsort((table["time"], subject))]
         return table, first
 
-    return _follow_all(arm, windows, prepare, threads)
+    return follow_all(arm, windows, prepare, threads)
 
 
 def _repeated(arm: Arm, stage: Block, windows: Windows, threads: int) -> Exposed:
@@ -96,7 +91,7 @@ def _repeated(arm: Arm, stage: Block, windows: Windows, threads: int) -> Exposed
             span=(begin, begin + stage.period),
         )
 
-        tried = _follow_all(arm, shown, partial(_again, count, stage.period, shown), threads, left)
+        tried = follow_all(arm, shown, partial(_again, count, stage.period, shown), threads, left)
         _copy(tried, found, left, begin)
         left = left & (found.status == Status.OK) & ~_alike(tried)
         if not left.any():
@@ -105,9 +100,9 @@ def _repeated(arm: Arm, stage: Block, windows: Windows, threads: int) -> Exposed
     return found
 
 
-def _again(count: int, period: float, windows: Windows, group: Group) -> tuple[np.ndarray, np.ndarray]:
+def _again(count: int, period: float, windows: Windows, _: slice, group: Group) -> Records:
     """The doses of a period, so many times."""
-    table, first = group.table(1, _stops(windows))
+    table, first = group.table(1, stops_of(windows))
     dosed = table["evid"] == DOSE
     table["interval"][dosed], table["additional"][dosed] = period, count - 1
     return table, first
@@ -134,27 +129,3 @@ def _copy(tried: Exposed, found: Exposed, rows: np.ndarray, begin: float) -> Non
     assert tried.ended is not None
     for whole, own in zip(found.ended, tried.ended, strict=True):
         whole[rows] = own[rows]
-
-
-def _follow_all(
-    arm: Arm, windows: Windows, prepare: Prepare, threads: int, only: np.ndarray | None = None
-) -> Exposed:
-    """Follow all subjects, or some of them."""
-    subjects = len(arm.people.number)
-    found = blank_exposed(arm, windows, subjects)
-    width = width_of(subjects, threads)
-
-    def work(task: tuple[int, int]) -> None:
-        span = slice(task[1], min(task[1] + width, subjects))
-        group = group_of(arm, span)
-        if only is None or only[span].any():
-            table, first = prepare(group)
-            skipped = None if only is None else ~only[span]
-            follow(group, table, first, windows, part_of(found, span), skipped)
-
-    in_threads(work, [(0, begin) for begin in range(0, subjects, width)], threads)
-    return found
-
-
-def _stops(windows: Windows) -> np.ndarray:
-    return np.unique([*windows.edges.ravel(), *windows.span])
