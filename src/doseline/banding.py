@@ -16,7 +16,15 @@ from doseline.parts import Part, Parts, alone, cut, parts_of, row_of
 from doseline.population.groups import Groups
 from doseline.predictions import levels_of_outputs, observations
 from doseline.progress import reporting
-from doseline.results import arms_of, attributes, blank_status, doses_shown, failed, replicate_axis, swept
+from doseline.results import (
+    arms_of,
+    attributes,
+    blank_status,
+    doses_shown,
+    refuse_failed,
+    replicate_axis,
+    swept,
+)
 from doseline.sketches import Sketches, bytes_for
 from doseline.spread import TURNS, Spread
 
@@ -209,8 +217,7 @@ def bands_of(
             row = row_of(asked, part)
             status[row : row + 1, :, :, :, part.span] = own
             step(part.rows)
-    if asked.on_failure == "raise" and status.any():
-        raise failed(asked, arms_of(asked, banding.times), status, None)
+    refuse_failed(asked, banding.times, status)
     return band_dataset(banding, percents)
 
 

@@ -182,10 +182,14 @@ Needed = Mapping[str, np.ndarray]
 """For each regimen the positions of the intervals that anybody wants: every part is cut at the same times."""
 
 
-def needed_of(asked: AskedRegimens, until: float, wanted: Wanted) -> Needed:
+def picked_of(asked: AskedRegimens, until: float, wanted: Wanted) -> dict[str, Chosen]:
+    """The intervals that are wanted of each regimen."""
+    return {name: chosen(asked, name, wanted, until) for name in asked.regimens}
+
+
+def needed_of(picked: Mapping[str, Chosen]) -> Needed:
     """Which intervals anybody wants."""
-    every = {name: chosen(asked, name, wanted, until).which for name in asked.regimens}
-    return {name: np.unique(which[which >= 0]) for name, which in every.items()}
+    return {name: np.unique(own.which[own.which >= 0]) for name, own in picked.items()}
 
 
 def expose_part(asked: AskedRegimens, until: float, wanted: Wanted, needed: Needed) -> Found:
@@ -194,7 +198,7 @@ def expose_part(asked: AskedRegimens, until: float, wanted: Wanted, needed: Need
     arms = arms_of(asked, times)
     found = blank(asked, wanted)
     log = Logs(arms, found.total, found.doses, None, None, None, {})
-    picked = {name: chosen(asked, name, wanted, until) for name in asked.regimens}
+    picked = picked_of(asked, until, wanted)
     rows = product(arms.draws.labels, arms.keys)
     for at, (replicate, key) in zip(np.ndindex(*arms.shape), rows, strict=True):
         own = Found(*(each[at] for each in found[:5]), *(each[at[:2]] for each in found[5:]))

@@ -20,9 +20,9 @@ from doseline.exposing import (
     Found,
     Wanted,
     blank,
-    chosen,
     count_intervals,
     needed_of,
+    picked_of,
 )
 from doseline.memory import lacking, size_told
 from doseline.metrics import ACCUMULATION, BY_THRESHOLD, EXACT, WINDOWS, Metric
@@ -34,7 +34,7 @@ from doseline.results import (
     attributes,
     covariates_shown,
     doses_shown,
-    failed,
+    refuse_failed,
     replicate_axis,
     swept,
 )
@@ -69,17 +69,17 @@ def exposures(
     free = lacking(needed)
     if free is not None:
         raise _too_large(asked, wanted, needed, free)
-    found = blank(asked, wanted)
+    found, picked = blank(asked, wanted), picked_of(asked, until, wanted)
     parts = parts_of(asked, min(WIDTH, max(1, -(-len(asked.people) // spread.threads))))
     with reporting(progress, "exposure", len(asked.people) * len(asked.draws.labels)) as step:
-        for part, own in spread(Exposing(asked, until, wanted, needed_of(asked, until, wanted)), parts):
+        for part, own in spread(Exposing(asked, until, wanted, needed_of(picked)), parts):
             _place(asked, part, own, found)
             step(part.rows)
-    arms = arms_of(asked, np.array([0.0, until]))
-    if asked.on_failure == "raise" and found.status.any():
-        raise failed(asked, arms, found.status, None)
+    times = np.array([0.0, until])
+    refuse_failed(asked, times, found.status)
+    arms = arms_of(asked, times)
     log = Logs(arms, found.total, found.doses, None, None, None, {})
-    return exposure_dataset(asked, until, wanted, found, log.variables() if arms.random else {})
+    return exposure_dataset(asked, until, wanted, picked, found, log.variables() if arms.random else {})
 
 
 def bytes_of(asked: AskedRegimens, wanted: Wanted) -> int:
@@ -110,11 +110,16 @@ def _place(asked: AskedRegimens, part: Part, own: Found, whole: Found) -> None:
 
 
 def exposure_dataset(
-    asked: AskedRegimens, until: float, wanted: Wanted, found: Found, more: Mapping[str, More]
+    asked: AskedRegimens,
+    until: float,
+    wanted: Wanted,
+    picked: Mapping[str, Chosen],
+    found: Found,
+    more: Mapping[str, More],
 ) -> "xr.Dataset":
     """Metrics of intervals, of the course until a time [h] and at steady state, and what belongs to the rows."""
     model, level = asked.model, asked.model.outputs[wanted.output].unit
-    starts, lengths = _edges([chosen(asked, name, wanted, until) for name in asked.regimens])
+    starts, lengths = _edges(list(picked.values()))
     data: dict[str, More] = {}
     inside = _Window("", (*ROWS, "interval"), found.inside, _like(starts), _like(lengths))
     data |= inside.metrics(wanted, level)

@@ -79,6 +79,14 @@ def prescribed(asked: AskedRegimens) -> dict[str, np.ndarray]:
     return {"total_dose": np.stack(total)[np.newaxis], "doses_taken": np.stack(taken)[np.newaxis]}
 
 
+def refuse_failed(asked: AskedRegimens, times: np.ndarray, status: np.ndarray, kept: str = "") -> None:
+    """Say which rows of a run in parts could not be solved, if that is what is asked for, and what is kept."""
+    if asked.on_failure == "raise" and status.any():
+        error = failed(asked, arms_of(asked, times), status.reshape(*swept(asked), -1), None)
+        error.advice += f"\n{kept}" if kept else ""
+        raise error
+
+
 def failed(asked: AskedRegimens, arms: Arms, status: np.ndarray, ended: Ended | None) -> SolveError:
     """What is said of rows that could not be solved; ``status`` is (replicate, regimen, ..., subject)."""
     people, names, draws = asked.people, list(asked.regimens), asked.draws

@@ -20,7 +20,7 @@ from doseline.footprint import refusal, refuse_what_does_not_fit
 from doseline.origin import AskedRegimens
 from doseline.parts import Part, alone, cut, parts_of
 from doseline.progress import reporting
-from doseline.results import arms_of, attributes, failed, swept
+from doseline.results import arms_of, attributes, refuse_failed, swept
 from doseline.run import run
 from doseline.spread import Spread
 from doseline.store import Store
@@ -106,7 +106,7 @@ def into_store(
         if store.resumed and progress is not False:
             print(store.resumed, file=sys.stderr)
         _write(Writing(store, levels), parts, spread, progress)
-    _refuse_failed(settled, _status(path), f"{path} holds the others")
+    refuse_failed(asked, times, _status(path), f"{path} holds the others")
     return opened(path)
 
 
@@ -133,7 +133,7 @@ def in_memory(settled: Settled, *, spread: Spread, progress: Any) -> "xr.Dataset
             whole.place(part.number, own)
             step(part.rows)
     result = whole.dataset(attributes(asked))
-    _refuse_failed(settled, np.asarray(result["status"].values), "")
+    refuse_failed(asked, times, np.asarray(result["status"].values))
     return result
 
 
@@ -149,16 +149,6 @@ def known_of(asked: AskedRegimens) -> dict[str, np.ndarray]:
     if asked.draws.replicates is not None:
         known["replicate"] = np.array(asked.draws.labels)
     return known
-
-
-def _refuse_failed(settled: Settled, status: np.ndarray, kept: str) -> None:
-    """Say which rows could not be solved, if that is what is asked for."""
-    asked, times = settled
-    if asked.on_failure == "raise" and status.any():
-        arms = arms_of(asked, times)
-        error = failed(asked, arms, status.reshape(*swept(asked), -1), None)
-        error.advice += f"\n{kept}" if kept else ""
-        raise error
 
 
 def _write(work: Writing, parts: list[Part], spread: Spread, progress: Any) -> None:
