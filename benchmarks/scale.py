@@ -144,7 +144,7 @@ def cluster(count, folder):
 
     import doseline as dl
 
-    found = {}
+    model, found = dl.load_model("isotretinoin"), {}
     for workers in (1, 2):
         with (
             LocalCluster(
@@ -155,7 +155,7 @@ def cluster(count, folder):
 
             def run(many, client=client):
                 asked = {"intervals": "last", "effects": EFFECTS, "progress": False, "client": client}
-                return dl.exposure("isotretinoin", COURSE, people(many), **asked)
+                return dl.exposure(model, COURSE, people(many), **asked)
 
             run(8_000)
             begin = time.perf_counter()

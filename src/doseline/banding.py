@@ -12,7 +12,7 @@ from doseline.errors import InputError, did_you_mean
 from doseline.memory import lacking, size_told
 from doseline.model.spec import Model
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, Parts, alone, cut, parts_of, row_of
+from doseline.parts import Part, Parts, alone, cut, parts_of, row_of, rows_each
 from doseline.population.groups import Groups
 from doseline.predictions import levels_of_outputs, observations
 from doseline.progress import reporting
@@ -210,7 +210,7 @@ def bands_of(
     free = lacking(held * banding.bytes)
     if free is not None:
         raise _too_large(banding, held, free)
-    parts = parts_of(asked, min(banding.rows, max(1, -(-len(asked.people) // spread.threads))))
+    parts = parts_of(asked, rows_each(len(asked.people), banding.rows, spread.threads))
     status = blank_status(asked)
     with reporting(progress, "bands", len(asked.people) * len(asked.draws.labels)) as step:
         for part, own in _counted(banding, parts, spread, apart=apart):

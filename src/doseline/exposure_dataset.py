@@ -27,7 +27,7 @@ from doseline.exposing import (
 from doseline.memory import lacking, size_told
 from doseline.metrics import ACCUMULATION, BY_THRESHOLD, EXACT, WINDOWS, Metric
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, parts_of, row_of
+from doseline.parts import Part, parts_of, row_of, rows_each
 from doseline.progress import reporting
 from doseline.results import (
     arms_of,
@@ -70,7 +70,7 @@ def exposures(
     if free is not None:
         raise _too_large(asked, wanted, needed, free)
     found, picked = blank(asked, wanted), picked_of(asked, until, wanted)
-    parts = parts_of(asked, min(WIDTH, max(1, -(-len(asked.people) // spread.threads))))
+    parts = parts_of(asked, rows_each(len(asked.people), WIDTH, spread.threads))
     with reporting(progress, "exposure", len(asked.people) * len(asked.draws.labels)) as step:
         for part, own in spread(Exposing(asked, until, wanted, needed_of(picked)), parts):
             _place(asked, part, own, found)

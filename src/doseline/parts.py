@@ -51,6 +51,16 @@ def row_of(asked: AskedRegimens, part: Part) -> int:
     return 0 if part.replicate is None else part.replicate - asked.draws.first
 
 
+def rows_each(subjects: int, most: int, threads: int) -> int:
+    """Subjects of a part, at most so many: the threads get as many parts each, and the last ones end together.
+
+    >>> rows_each(10_000, 4096, 2), rows_each(3, 4096, 2), rows_each(1_000_000, 4096, 2)
+    (2500, 2, 4066)
+    """
+    turns = -(-subjects // (most * threads))
+    return -(-subjects // (threads * turns))
+
+
 def cut(asked: AskedRegimens, part: Part) -> AskedRegimens:
     """What is asked for of a part. Rows that cannot be solved are marked: the whole has to say so."""
     draws = asked.draws

@@ -18,7 +18,7 @@ from doseline.assembly import Assembly
 from doseline.errors import ClusterError
 from doseline.footprint import refusal, refuse_what_does_not_fit
 from doseline.origin import AskedRegimens
-from doseline.parts import Part, alone, cut, parts_of
+from doseline.parts import Part, alone, cut, parts_of, rows_each
 from doseline.progress import reporting
 from doseline.results import arms_of, attributes, refuse_failed, swept
 from doseline.run import run
@@ -122,7 +122,7 @@ def in_memory(settled: Settled, *, spread: Spread, progress: Any) -> "xr.Dataset
     # what is worked out for each dose is worked out elsewhere
     refuse_what_does_not_fit(arms, threads=1)
     # all threads should have something to do, also where a part could be larger
-    rows = min(subjects_each(asked, times), -(-len(asked.people) // (SHARES * spread.threads)))
+    rows = rows_each(len(asked.people), subjects_each(asked, times), SHARES * spread.threads)
     parts, work = parts_of(asked, rows), Levels(asked, times)
     try:
         whole = Assembly.of(_one(work), known_of(asked), rows_each=rows)
