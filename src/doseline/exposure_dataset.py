@@ -40,6 +40,7 @@ from doseline.results import (
 )
 from doseline.schedule import stage_of
 from doseline.spread import Spread
+from doseline.unsolved import fewer_subjects
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,7 +69,7 @@ def exposures(
     needed = bytes_of(asked, wanted)
     free = lacking(needed)
     if free is not None:
-        raise _too_large(asked, wanted, needed, free)
+        raise refusal_of(asked, wanted, needed, free)
     found, picked = blank(asked, wanted), picked_of(asked, until, wanted)
     parts = parts_of(asked, rows_each(len(asked.people), WIDTH, spread.threads))
     with reporting(progress, "exposure", len(asked.people) * len(asked.draws.labels)) as step:
@@ -88,15 +89,16 @@ def bytes_of(asked: AskedRegimens, wanted: Wanted) -> int:
     return 8 * rows * (count_intervals(asked, wanted) + 2) * (2 * wanted.columns + 3)
 
 
-def _too_large(asked: AskedRegimens, wanted: Wanted, needed: int, free: int) -> InputError:
+def refusal_of(asked: AskedRegimens, wanted: Wanted, needed: int, free: int) -> InputError:
     """What is said of results that do not fit into memory."""
-    rows, intervals = int(np.prod(swept(asked))) * len(asked.people), count_intervals(asked, wanted)
+    people = len(asked.people)
+    rows, intervals = int(np.prod(swept(asked))) * people, count_intervals(asked, wanted)
+    fewer = fewer_subjects(people * free // needed)
+    kept = "give intervals='last', or some numbers; the course is summed up all the same\nor "
     return InputError(
         f"{rows:,} rows x {intervals:,} intervals take {size_told(needed)}, and {size_told(free)} of memory are free",
         place="exposure",
-        advice="give intervals='last', or some numbers; the course is summed up all the same"
-        if intervals > 1
-        else "give fewer subjects at once",
+        advice=(kept if intervals > 1 else "give ") + fewer,
     )
 
 

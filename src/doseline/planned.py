@@ -29,7 +29,7 @@ class Plan:
     sampled : int                   Subjects of all samples.
     parts, files : int or None      Of a store.
     at : str                        What ``times`` counts: "time", or "observation" of an event table.
-    refusal : InputError or None    What `simulate` will say, where levels do not fit.
+    refusal : InputError or None    What `simulate` or `exposure` will say, where it does not fit.
 
     >>> from doseline.planning import plan
     >>> made = plan("isotretinoin", "40 mg once daily x 28", {"WT": [50, 70]}, times="2 h", meal=["fed", "fasted"])

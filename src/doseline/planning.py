@@ -15,7 +15,7 @@ from doseline.banding import Banding, bands_of, read_outputs
 from doseline.dosing.records import Records, doses_among
 from doseline.errors import InputError
 from doseline.exposing import WIDTH, Wanted, read_wanted
-from doseline.exposure_dataset import bytes_of, exposures
+from doseline.exposure_dataset import bytes_of, exposures, refusal_of
 from doseline.footprint import of_blocks, of_subjects, peak, refusal
 from doseline.memory import available_memory
 from doseline.model.spec import Model
@@ -135,10 +135,11 @@ def _of_regimens(
     whole = Whole(asked, grid, how, threads, each, free)
     found = measure(whole)
     sizes = sizes_of_all(found.sample, whole.sizes)
-    parts = files = None
+    parts = files = refused = None
     need = peak(arms, threads=threads)
     if of == "levels" and store is None:
         need = max(need, sum(sizes.values()) + of_subjects(arms) + of_blocks(arms, threads))
+        refused = refusal(arms, free, threads=threads) if need > free else None
     elif store is not None:
         rows = subjects_each(asked, grid)
         layout = layout_of(found.sample, known_of(asked), rows_each=rows, dtype=dtype)
@@ -146,9 +147,10 @@ def _of_regimens(
         parts, files = layout.parts, sum(each.files for each in layout.variables.values())
         need = threads * peak(replace(arms, people=asked.people[:rows], draws=once), threads=1)
     elif of == "exposure":
-        need = bytes_of(asked, wanted_of(asked.model, intervals)) + threads * of_subjects(
-            replace(arms, people=asked.people[:WIDTH], draws=once)
-        )
+        wanted = wanted_of(asked.model, intervals)
+        part = replace(arms, people=asked.people[:WIDTH], draws=once)
+        need = bytes_of(asked, wanted) + threads * of_subjects(part)
+        refused = refusal_of(asked, wanted, need, free) if need > free else None
     else:
         banding = banding_of(asked, grid)
         part = replace(arms, people=asked.people[: banding.rows], draws=once)
@@ -162,8 +164,7 @@ def _of_regimens(
         of, asked, found, sizes, need, free,
         times=len(grid), values=_levels(arms) // 8,
         doses=sum(prescribed) * arms.shape[0] * math.prod(arms.shape[2:]), arms=math.prod(arms.shape[1:]),
-        subjects=len(asked.people), parts=parts, files=files,
-        refusal=refusal(arms, free, threads=threads) if need > free and of == "levels" and store is None else None,
+        subjects=len(asked.people), parts=parts, files=files, refusal=refused,
     )  # fmt: skip
 
 

@@ -313,6 +313,7 @@ def _reached(away: "pd.Series", regimen: "pd.Series") -> Iterator[str]:
     if len(steady):
         which = "" if len(steady) == len(worst) else f" for {', '.join(map(str, steady.index))}"
         yield f"Steady state{which}: averages differ by less than {max(steady.max(), 0.1):.1g} % from it."
+    yield "Found while solving, between the times of the levels too."
 
 
 def _rough(frame: "pd.DataFrame", times: np.ndarray) -> Iterator[str]:

@@ -165,12 +165,21 @@ def too_large(
         f", {size_told(needed)} with all beside them" if needed > 1.1 * size or size <= (free or 0) else ""
     )
     there = "there is not so much memory" if free is None else f"{size_told(free)} of memory are free"
-    fewer = "or fewer subjects at once"
     rows = next((count for count, name in others if name == "subjects"), 0)
-    if free is not None and (fitting := int(rows * free / needed)) > 0:
-        digits = 10 ** max(0, len(str(fitting)) - 2)  # two of them say enough
-        fewer += f": {fitting // digits * digits:,} fit" if fitting > 1 else ": 1 fits"
+    fewer = "or " + fewer_subjects(0 if free is None else int(rows * free / needed))
     advice = [*INSTEAD, fewer] if parted else ["give fewer times", fewer]
     return InputError(
         f"{told} take {size_told(size)}{beside}, and {there}", place="simulate", advice="\n".join(advice)
     )
+
+
+def fewer_subjects(fitting: int) -> str:
+    """The advice to ask for fewer of them, with how many fit where that is known.
+
+    >>> fewer_subjects(12_345), fewer_subjects(0)
+    ('fewer subjects at once: 12,000 fit', 'fewer subjects at once')
+    """
+    if fitting < 1:
+        return "fewer subjects at once"
+    digits = 10 ** max(0, len(str(fitting)) - 2)  # two of them say enough
+    return f"fewer subjects at once: {fitting // digits * digits:,} fit{'s' if fitting == 1 else ''}"

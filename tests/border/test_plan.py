@@ -277,6 +277,19 @@ def test_a_plan_that_does_not_fit_says_what_to_do(monkeypatch):
     assert str(made.refusal) == str(caught.value)
 
 
+def test_a_plan_of_exposure_that_does_not_fit_says_what_to_do(monkeypatch):
+    """Truth: 20 metrics and more of 60 subjects and 56 intervals, at 8 bytes, are some 10 kB a subject."""
+    monkeypatch.setenv("DOSELINE_MEMORY", "150 kB")
+    made = dl.plan("isotretinoin", COURSE, WEIGHTS, of="exposure", meal="fed")
+    assert not made.fits
+    assert "  instead   give intervals='last', or some numbers; the course is summed up all the same" in str(
+        made
+    )
+    assert "            or fewer subjects at once: " in str(made)
+    with pytest.raises(InputError, match=r"intervals='last'.*\n  or fewer subjects at once: .* fit"):
+        dl.exposure("isotretinoin", COURSE, WEIGHTS, meal="fed")
+
+
 # ------------------------------------------------------------------ what is refused
 
 
