@@ -3,15 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from doseline.errors import InputError, did_you_mean
-from doseline.population.cohort import Cohort
 
 MOST_VALUES = 50
 """Values of a covariate of numbers that are taken for groups without being told where they part."""
+
+
+class People(Protocol):
+    """Subjects with covariates: a cohort, or what a Dataset says of its own."""
+
+    @property
+    def covariates(self) -> Mapping[str, np.ndarray]:
+        """Values (subject,) of each covariate."""
+
+    def __len__(self) -> int: ...
+
+    def is_words(self, name: str) -> bool:
+        """Whether a covariate is of words."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,7 @@ class Groups:
         )
 
 
-def read_groups(by: Any, people: Cohort) -> Groups:
+def read_groups(by: Any, people: People) -> Groups:
     """Groups by covariates: words, or numbers with the edges that part them.
 
     Raises
@@ -76,7 +88,7 @@ def read_groups(by: Any, people: Cohort) -> Groups:
     return Groups(tuple(names), tuple(labels), code)
 
 
-def _grouped(name: str, people: Cohort, edges: Any) -> tuple[tuple[str, ...], np.ndarray]:
+def _grouped(name: str, people: People, edges: Any) -> tuple[tuple[str, ...], np.ndarray]:
     """Labels of the groups by one covariate, and the group of each subject."""
     values, place = people.covariates[name], f"by {name}"
     if people.is_words(name):
