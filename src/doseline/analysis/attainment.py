@@ -105,7 +105,7 @@ def attainment(
     >>> found = dl.exposure("isotretinoin", "40 mg once", people, meal=["fed", "fasted"], intervals="last")
     >>> part = dl.attainment(found, "course_Cmax", ["200 ng/mL", "450 ng/mL"])
     >>> part["attained"].dims, part["attained"].values.tolist(), part["target"].attrs["units"]
-    (('meal', 'target'), [[5, 3], [3, 0]], 'ng/mL')
+    (('meal', 'target'), [[5, 2], [1, 0]], 'ng/mL')
     """
     import xarray as xr
 
@@ -113,7 +113,7 @@ def attainment(
     targets = read_targets(target, compare, unit_of(value))
     groups = groups_of(by, found)
     sure = read_confidence(confidence)
-    if method not in INTERVALS:
+    if not isinstance(method, str) or method not in INTERVALS:
         raise InputError(
             f"unknown method {method!r:.60}",
             place="method",
@@ -126,7 +126,7 @@ def attainment(
     def counted(true: np.ndarray) -> np.ndarray:
         """How often it is true (..., group by group)."""
         each = np.stack([true[..., own].sum(axis=-1) for own in members], axis=-1)
-        return each.reshape(*true.shape[:-1], *groups.shape)
+        return each.reshape((*true.shape[:-1], *groups.shape))
 
     known = ~np.isnan(numbers)
     subjects, missing = counted(known), counted(~known)

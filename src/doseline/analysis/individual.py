@@ -39,7 +39,8 @@ def metric_values(found: "xr.Dataset", metric: Any) -> "xr.DataArray":
 
     Raises
     ------
-    InputError : no Dataset, no subjects, an unknown metric, one that is not of numbers, one without any value.
+    InputError : no Dataset, no subjects, an unknown metric, one that is not of numbers, one without any value or
+        with an infinite one.
     """
     if not (hasattr(found, "data_vars") and hasattr(found, "attrs")):
         raise InputError(
@@ -86,6 +87,12 @@ def metric_values(found: "xr.Dataset", metric: Any) -> "xr.DataArray":
             place="metric",
             advice="look at found['status'], and at whether intervals are complete",
         )
+    if np.isinf(value.values).any():
+        raise InputError(
+            f"'{metric}' is infinite for somebody",
+            place="metric",
+            advice="look at how it was computed; NaN stands for no value",
+        )
     return value.transpose(..., SUBJECT).astype(np.float64)
 
 
@@ -94,7 +101,7 @@ def unit_of(value: "xr.DataArray") -> str:
     return str(value.attrs.get("units", "1"))
 
 
-def groups_of(by: Any, found: "xr.Dataset") -> Groups:
+def groups_of(by: Any, found: "xr.Dataset", *, argument: str = "by") -> Groups:
     """Groups by covariates of a Dataset, in each of which there is somebody.
 
     Raises
@@ -107,7 +114,7 @@ def groups_of(by: Any, found: "xr.Dataset") -> Groups:
         if each.dims == (SUBJECT,) and name != SUBJECT
     }
     subject = found[SUBJECT].values
-    groups = read_groups(by, Told(len(subject), covariates))
+    groups = read_groups(by, Told(len(subject), covariates), argument=argument)
     code = groups.code
     for name, labels in zip(reversed(groups.names), reversed(groups.labels), strict=True):
         code, own = np.divmod(code, len(labels))
@@ -115,14 +122,14 @@ def groups_of(by: Any, found: "xr.Dataset") -> Groups:
         if values.dtype.kind == "f" and np.isnan(values).any():
             raise InputError(
                 f"{name} is NaN for subject {subject[np.isnan(values)][0]}",
-                place=f"by {name}",
+                place=f"{argument} {name}",
                 advice=f"leave them out: found.sel(subject=found['{name}'].notnull())",
             )
         empty = np.flatnonzero(np.bincount(own, minlength=len(labels)) == 0)
         if empty.size:
             raise InputError(
                 f"nobody is in the group '{labels[empty[0]]}'",
-                place=f"by {name}",
+                place=f"{argument} {name}",
                 advice=f"{name} goes from {values.min():g} to {values.max():g}: part groups between these",
             )
     return groups

@@ -87,9 +87,7 @@ def read_targets(target: Any, compare: Any, unit: str) -> Targets:
     if not each:
         raise InputError("there are none", place="target", advice=f"give at least one, such as '1 {unit}'")
     ends = [_read(one, compare, unit, place) for one, place in zip(each, places, strict=True)]
-    shown: list[Any] = labels or [
-        f"{low:g} to {high:g}" if compare == WITHIN else low for low, high in ends
-    ]
+    shown: list[Any] = labels or [f"{low:g} to {high:g}" if compare == WITHIN else low for low, high in ends]
     twice = next((label for at, label in enumerate(shown) if label in shown[:at]), None)
     if twice is not None:
         raise InputError(f"{twice} is there twice", place="target", advice="give each target once")
@@ -124,6 +122,6 @@ def _number(given: Any, unit: str, place: str) -> float:
     number = read_quantity(given, unit, place=place)
     if np.ndim(number):
         raise InputError(
-            f"found {given!r:.60}", place=place, advice="give one number, or a text such as " f"'1 {unit}'"
+            f"found {given!r:.60}", place=place, advice=f"give one number, or a text such as '1 {unit}'"
         )
     return float(number)
