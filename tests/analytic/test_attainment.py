@@ -163,6 +163,14 @@ def test_metrics_with_thresholds_keep_them():
     )
 
 
+def test_never_is_later_than_any_time():
+    """Truth: by hand. Two of four are above in time, one is late and one never; NaN has no value, infinity is one."""
+    first = made([0.5, 1.0, 3.0, np.nan]).rename(AUC="first_above")
+    assert float(dl.attainment(first, "first_above", 2.0, compare="<=")["probability"]) == 2 / 3
+    never = first.fillna(np.inf).assign_coords(first.coords)
+    assert float(dl.attainment(never, "first_above", 2.0, compare="<=")["probability"]) == 2 / 4
+
+
 def test_exposure_of_levels_does_as_well():
     """Truth: counted from the table of exposure itself; intervals that one regimen does not have are missing there."""
     levels = dl.simulate(

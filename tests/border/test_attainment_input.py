@@ -42,8 +42,6 @@ BOTH = [
     ({"metric": "word"}, f"metric: 'word' does not hold numbers\n  {HERE}"),
     ({"metric": "none"}, "metric: 'none' has no value for anybody\n"
      "  look at found['status'], and at whether intervals are complete"),
-    ({"metric": "endless"}, "metric: 'endless' is infinite for somebody\n"
-     "  look at how it was computed; NaN stands for no value"),
     ({"confidence": 0.95}, "confidence: found 0.95\n  expected percent, from 1 to below 100: confidence=95"),
     ({"confidence": 100}, "confidence: found 100\n  expected percent, from 1 to below 100: confidence=95"),
     ({"confidence": True}, "confidence: found True\n  expected percent, from 1 to below 100: confidence=95"),
@@ -85,7 +83,9 @@ RATIO = [
     ({"along": {"SEX": [1]}, "reference": "F"}, "along SEX: found [1], and SEX has words\n"
      "  give its name alone: along='SEX'"),
     ({"metric": "Cmin"}, "metric: 'Cmin' is 0 for a subject in 'low'\n"
-     "  ratios need values above 0: choose another metric, or leave those subjects out"),
+     "  ratios need finite values above 0: choose another metric, or leave those subjects out"),
+    ({"metric": "endless"}, "metric: 'endless' is inf for a subject in 'low'\n"
+     "  ratios need finite values above 0: choose another metric, or leave those subjects out"),
     ({"metric": []}, "metric: there are none\n  give one, such as 'AUC', or a list"),
     ({"metric": ["AUC", "AUC"]}, "metric: found ['AUC', 'AUC']\n  give each metric once"),
     ({"along": {"WT": [80]}, "reference": "80 and above"}, "reference: 'AUC' has no value for anybody in "

@@ -174,11 +174,12 @@ class _Compared:
             dims = tuple(str(dim) for dim in value.dims[:-1])
             parts = [value.values[..., own] for own in self.members]
         for label, part in zip(self.labels, parts, strict=True):
-            if (part <= 0.0).any():
+            wrong = part[(part <= 0.0) | np.isinf(part)]
+            if wrong.size:
                 raise InputError(
-                    f"'{metric}' is {part[part <= 0.0][0]:g} for a subject in '{label}'",
+                    f"'{metric}' is {wrong[0]:g} for a subject in '{label}'",
                     place="metric",
-                    advice="ratios need values above 0: choose another metric, or leave those subjects out",
+                    advice="ratios need finite values above 0: choose another metric, or leave those subjects out",
                 )
         if np.isnan(parts[self.at]).all():
             raise InputError(

@@ -39,8 +39,7 @@ def metric_values(found: "xr.Dataset", metric: Any) -> "xr.DataArray":
 
     Raises
     ------
-    InputError : no Dataset, no subjects, an unknown metric, one that is not of numbers, one without any value or
-        with an infinite one.
+    InputError : no Dataset, no subjects, an unknown metric, one that is not of numbers, one without any value.
     """
     if not (hasattr(found, "data_vars") and hasattr(found, "attrs")):
         raise InputError(
@@ -86,12 +85,6 @@ def metric_values(found: "xr.Dataset", metric: Any) -> "xr.DataArray":
             f"'{metric}' has no value for anybody",
             place="metric",
             advice="look at found['status'], and at whether intervals are complete",
-        )
-    if np.isinf(value.values).any():
-        raise InputError(
-            f"'{metric}' is infinite for somebody",
-            place="metric",
-            advice="look at how it was computed; NaN stands for no value",
         )
     return value.transpose(..., SUBJECT).astype(np.float64)
 
