@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from doseline.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from doseline.analysis.attainment import attainment as attainment
     from doseline.analysis.exposure import exposure_table as exposure_table
+    from doseline.analysis.forest import forest as forest
     from doseline.doses import dose_log as dose_log
     from doseline.dosing.adherence import Adherence as Adherence
     from doseline.dosing.adherence import adherence as adherence
@@ -55,6 +57,8 @@ _WHERE = {
     "nca": "noncompartmental",
     "nca_table": "analysis.nca",
     "nca_summary": "analysis.nca",
+    "attainment": "analysis.attainment",
+    "forest": "analysis.forest",
     "dose_log": "doses",
     "sensitivity": "sensitivities",
     "replay": "simulation",
@@ -81,6 +85,8 @@ _OF_DATASETS = (
     "nca",
     "nca_table",
     "nca_summary",
+    "attainment",
+    "forest",
     "dose_log",
     "sensitivity",
     "replay",

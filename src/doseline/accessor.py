@@ -47,28 +47,34 @@ class Pharmacokinetics:
     ) -> "Axes":
         """The median over time within a band, of every regimen and meal: see `doseline.band_plot.population`.
 
-        Of a Dataset from `doseline.sensitivity` the picture of its method, see `doseline.sensitivity_plot`;
-        ``output`` is then the metric, and but for ``ax`` nothing else applies.
+        Of a Dataset from `doseline.sensitivity` the picture of its method, see `doseline.sensitivity_plot`; of one
+        from `doseline.forest` a forest plot, see `doseline.forest_plot`. ``output`` is then the metric, and but for
+        ``ax`` nothing else applies.
         """
-        if "sensitivity" in self._levels.attrs:
-            more = (band, window, log, days, doses) != ((5, 95), None, False, None, True)
-            return self._sensitivity(output, ax, more)
+        kind = next((kind for kind in ("sensitivity", "forest") if kind in self._levels.attrs), None)
+        if kind is not None:
+            if (band, window, log, days, doses) != ((5, 95), None, False, None, True):
+                raise InputError(
+                    "band, window, log, days and doses are for levels over time",
+                    place="plot",
+                    advice=f"a picture of a {kind} takes the metric and ax",
+                )
+            return self._sensitivity(output, ax) if kind == "sensitivity" else self._forest(output, ax)
         from doseline.band_plot import population
 
         return population(
             self._levels, output=output, band=band, window=window, log=log, days=days, doses=doses, ax=ax
         )
 
-    def _sensitivity(self, metric: str | None, ax: "Axes | None", more: bool) -> "Axes":
+    def _sensitivity(self, metric: str | None, ax: "Axes | None") -> "Axes":
         from doseline.sensitivity_plot import picture
 
-        if more:
-            raise InputError(
-                "band, window, log, days and doses are for levels over time",
-                place="plot",
-                advice="a picture of a sensitivity takes the metric and ax",
-            )
         return picture(self._levels, metric=metric, ax=ax)
+
+    def _forest(self, metric: str | None, ax: "Axes | None") -> "Axes":
+        from doseline.forest_plot import ratios
+
+        return ratios(self._levels, metric=metric, ax=ax)
 
     def bands(
         self,

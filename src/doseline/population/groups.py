@@ -3,15 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from doseline.errors import InputError, did_you_mean
-from doseline.population.cohort import Cohort
 
 MOST_VALUES = 50
 """Values of a covariate of numbers that are taken for groups without being told where they part."""
+
+
+class People(Protocol):
+    """Subjects with covariates: a cohort, or what a Dataset says of its own."""
+
+    @property
+    def covariates(self) -> Mapping[str, np.ndarray]:
+        """Values (subject,) of each covariate."""
+
+    def __len__(self) -> int: ...
+
+    def is_words(self, name: str) -> bool:
+        """Whether a covariate is of words."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +51,10 @@ class Groups:
         )
 
 
-def read_groups(by: Any, people: Cohort) -> Groups:
+def read_groups(by: Any, people: People, *, argument: str = "by") -> Groups:
     """Groups by covariates: words, or numbers with the edges that part them.
+
+    Messages call what was given by the name of the ``argument``.
 
     Raises
     ------
@@ -58,33 +72,33 @@ def read_groups(by: Any, people: Cohort) -> Groups:
     else:
         raise InputError(
             f"found {by!r:.60}",
-            place="by",
-            advice="give a covariate, such as by='SEX', or by={'WT': [60, 80]}",
+            place=argument,
+            advice=f"give a covariate, such as {argument}='SEX', or {argument}={{'WT': [60, 80]}}",
         )
     names, labels, code = [], [], np.zeros(len(people), dtype=np.int64)
     for name, edges in asked.items():
         if name not in people.covariates:
             raise InputError(
                 f"the cohort has no {name}",
-                place="by",
+                place=argument,
                 advice=did_you_mean(name, people.covariates, "it has"),
             )
-        own, which = _grouped(name, people, edges)
+        own, which = _grouped(name, people, edges, argument)
         names.append(name)
         labels.append(own)
         code = code * len(own) + which
     return Groups(tuple(names), tuple(labels), code)
 
 
-def _grouped(name: str, people: Cohort, edges: Any) -> tuple[tuple[str, ...], np.ndarray]:
+def _grouped(name: str, people: People, edges: Any, argument: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Labels of the groups by one covariate, and the group of each subject."""
-    values, place = people.covariates[name], f"by {name}"
+    values, place = people.covariates[name], f"{argument} {name}"
     if people.is_words(name):
         if edges is not None:
             raise InputError(
                 f"found {edges!r:.60}, and {name} has words",
                 place=place,
-                advice=f"give its name alone: by='{name}'",
+                advice=f"give its name alone: {argument}='{name}'",
             )
         words, which = np.unique(values.astype(str), return_inverse=True)
         return tuple(words.tolist()), which
@@ -95,7 +109,7 @@ def _grouped(name: str, people: Cohort, edges: Any) -> tuple[tuple[str, ...], np
             raise InputError(
                 f"{name} has {len(distinct):,} different values",
                 place=place,
-                advice=f"say where groups part: by={{'{name}': [{middle:g}]}}",
+                advice=f"say where groups part: {argument}={{'{name}': [{middle:g}]}}",
             )
         return tuple(f"{value:g}" for value in distinct), which
     try:
