@@ -197,7 +197,12 @@ def test_one_point():
 
 def test_without_a_dose():
     found = dl.nca(table("theoph"))
-    assert reasons(found, "CLFO") == reasons(found, "VZFO") == reasons(found, "CMAXD") == "no dose was given"
+    assert (
+        reasons(found, "CLFO")
+        == reasons(found, "VZFO")
+        == reasons(found, "CMAXD")
+        == "no dose was given, or it was not taken"
+    )
     assert found["AUCIFO"].notnull().all()
 
 
@@ -266,6 +271,48 @@ def test_which_dose_a_profile_follows(after, begin, amount):
             for code in ("CMAX", "TMAX", "AUCTAU", "CMAXD", "CLFTAU"):
                 assert float(found[code].sel(meal=meal, subject=subject)) == float(alone[code]), (code, meal)
     assert found["CLFTAU"].attrs["units"] == "L/h"
+
+
+def test_regimens_of_different_lengths():
+    """Truth: the second has no third dose; the first is as alone."""
+    asked = {"times": "1 h", "meal": "fed"}
+    three, two = "40 mg twice daily for 4 days", "40 mg once daily for 2 days"
+    both = dl.nca(dl.simulate("isotretinoin", {"a": three, "b": two}, {"WT": [70]}, **asked), after=3)
+    alone = dl.nca(dl.simulate("isotretinoin", three, {"WT": [70]}, **asked), after=3)
+    assert float(both["CMAX"].sel(regimen="a")[0]) == float(alone["CMAX"][0])
+    lacking = both.sel(regimen="b")
+    for code in both["metric"].values:
+        assert np.isnan(lacking[str(code)].values).all()
+        assert reasons(lacking, str(code)) == "there is no such dose"
+
+
+def test_doses_that_were_missed_or_late():
+    """Truth: the dose log says what became of the last dose; late ones begin when they were taken."""
+    habit = dl.adherence(0.5, late="uniform(1 h, 2 h)")
+    people = dl.cohort(20, seed=1, WT="normal(70 kg, 5 kg)")
+    levels = dl.simulate(
+        "isotretinoin",
+        "40 mg twice daily for 4 days",
+        people,
+        times="0.25 h",
+        adherence=habit,
+        seed=3,
+        meal="fed",
+    )
+    found = dl.nca(levels)
+    last = dl.dose_log(levels).groupby("subject").last()
+    taken = last["taken"].to_numpy(dtype=bool)
+    assert 0 < taken.sum() < 20
+    np.testing.assert_array_equal(np.isnan(found["CMAXD"].values), ~taken)
+    assert set(found["reason"].sel(metric="CMAXD").values[~taken]) == {6}
+    at = np.where(taken, last["taken at (h)"], last["time (h)"])
+    time = levels["time"].values
+    for row in np.flatnonzero(taken):
+        own = time >= at[row]
+        level = levels["plasma"].values[row]
+        assert float(found["TMAX"][row]) == pytest.approx(
+            time[own][np.argmax(level[own])] - at[row], abs=1e-12
+        )
 
 
 def test_units_are_brought_together():

@@ -48,6 +48,14 @@ def told(profiles=GOOD, **asked):
             {"profiles": pd.DataFrame(GOOD)[:0]},
             "profiles: the table has no lines\n  give at least one sample",
         ),
+        (
+            {"profiles": {**GOOD, "conc": [0.0, np.inf, 2.0, 1.0]}},
+            "profiles: found inf at time 1\n  leave empty what was not measured",
+        ),
+        (
+            {"profiles": {**GOOD, "time": [0.0, np.nan, 2.0, 4.0]}},
+            "column 'time': found nan in line 2\n  give each sample its time, or leave it out",
+        ),
         ({"profiles": 7}, "profiles: found int\n  give a Dataset of levels, or a table"),
         ({"route": "oral"}, "route: found 'oral'\n  known here: extravascular, infusion, bolus"),
         (

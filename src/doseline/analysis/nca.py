@@ -14,7 +14,8 @@ from doseline.analysis.nca_metrics import (
     INFUSION,
     MEDIAN,
     NO_DOSE,
-    OF_ZERO,
+    NO_SUCH_DOSE,
+    NOT_FINITE,
     PRIMARY,
     REASONS,
     ROUTES,
@@ -108,6 +109,7 @@ def analyse(
 
     for _ in OnThreads(threads)(work, parts):
         pass
+    why[np.isnan(np.broadcast_to(found.span[:, 0], len(why)))] = NO_SUCH_DOSE
     given = {"dose": found.dose, "tau": asked.how[3], "duration": asked.duration}
     values, reasons = _all(out, why, given, asked.route)
     made = _dataset(found, values, reasons, (asked.windows, areas, why), attrs)
@@ -201,11 +203,12 @@ def _all(
         if route not in row.routes or (row.periodic and not periodic):
             continue
         reason = np.zeros(count, dtype=np.uint8)
-        for need in row.needs:
+        for need in sorted(row.needs, key="dose".__eq__):
             if need in reasons:
                 reason = np.where(reason == 0, reasons[need], reason)
-            elif given[need] is None:
-                reason = np.where(reason == 0, np.uint8(NO_DOSE), reason)
+            elif need == "dose":
+                lacking = given[need] is None or np.isnan(given[need])
+                reason = np.where((reason == 0) & lacking, np.uint8(NO_DOSE), reason)
         needed = [values.get(need, given.get(need)) for need in row.needs]
         if any(each is None for each in needed):
             value = np.full(count, np.nan)
@@ -213,7 +216,7 @@ def _all(
             with np.errstate(all="ignore"):
                 value = row.formula(*needed) if row.formula else np.full(count, np.nan)
             value = np.where((reason == 0) & np.isfinite(value), value, np.nan)
-            reason = np.where((reason == 0) & np.isnan(value), np.uint8(OF_ZERO), reason)
+            reason = np.where((reason == 0) & np.isnan(value), np.uint8(NOT_FINITE), reason)
         values[row.code], reasons[row.code] = value, reason.astype(np.uint8)
     kept = [row for row in (*PRIMARY, *DERIVED) if row.code in values and route in row.routes]
     kept = [row for row in kept if periodic or not row.periodic]

@@ -20,11 +20,12 @@ REASONS = (
     "the last levels do not fall",
     "the times do not reach the end, and there is no terminal slope to go on with",
     "no level was sampled in the dosing interval",
-    "no dose was given",
-    "it is made of a zero",
+    "no dose was given, or it was not taken",
+    "the formula has no finite value",
+    "there is no such dose",
 )
-"""Why a value is missing, in the order of the numbers that the kernel writes; the last two come from formulas."""
-NO_DOSE, OF_ZERO = 6, 7
+"""Why a value is missing, in the order of the numbers that the kernel writes, and behind them three more."""
+NO_DOSE, NOT_FINITE, NO_SUCH_DOSE = 6, 7, 8
 
 GEOMETRIC, MEDIAN, MEAN = "geometric mean and CV", "median and range", "mean and SD"
 """How values of several subjects are summed up."""

@@ -65,11 +65,12 @@ def of_dataset(
     time = np.asarray(levels["time"].values, dtype=np.float64)
     number = which_dose(after, levels.sizes.get("dose", 1))
     span = _spans(levels, level, number)
+    own = span if "dose_taken_at" not in levels else _spans(levels.drop_vars("dose_taken_at"), level, number)
     coords = {str(key): value for key, value in level.coords.items() if "time" not in value.dims}
     units = {**UNITS, "level": str(level.attrs.get("units", "1"))}
     values = np.ascontiguousarray(level.values, dtype=np.float64).reshape(-1, len(time))
     amount = (
-        _amounts(levels, dims, shape, span[..., 0], log) if dose is None else given_doses(dose, dims, shape)
+        _amounts(levels, dims, shape, own[..., 0], log) if dose is None else given_doses(dose, dims, shape)
     )
     return Profiles(time[None], values, span.reshape(-1, 2), amount, dims, shape, coords, units)
 
@@ -96,6 +97,9 @@ def _spans(levels: "xr.Dataset", level: "xr.DataArray", number: int) -> np.ndarr
         )
     due = levels["dose_time"]
     due = due if "dose" in due.dims else due.expand_dims("dose", -1)
+    if "dose_taken_at" in levels:
+        # a dose that was taken late begins when it was taken; one that was missed, when it was due
+        due = levels["dose_taken_at"].fillna(due)
     due = due.transpose(..., "dose")
     count = due.notnull().sum("dose")
     at = xr.where(count * 0 + number < 0, count - 1, number)
@@ -120,7 +124,8 @@ def _amounts(
     if "total_dose" in levels and int(np.max(levels["doses_taken"].values)) <= 1:
         total = levels["total_dose"]
         like = levels[output_name(levels)].isel(time=0, drop=True)
-        return np.asarray(total.broadcast_like(like).transpose(*dims).values, dtype=np.float64).reshape(-1)
+        amount = np.asarray(total.broadcast_like(like).transpose(*dims).values, dtype=np.float64)
+        return np.where(amount > 0, amount, np.nan).reshape(-1)
     log = log_of(levels)
     keys = [dim for dim in dims if dim in log]
     places = [
@@ -131,7 +136,7 @@ def _amounts(
     full = tuple(at[keys.index(dim)] if dim in keys else np.zeros(len(log), dtype=np.intp) for dim in dims)
     own = np.isclose(log["time (h)"].to_numpy(), begin[full] if dims else begin, rtol=1e-12, atol=1e-9)
     np.add.at(amount, tuple(each[own] for each in full), log["amount (mg)"].to_numpy()[own])
-    return amount.reshape(-1)
+    return np.where(amount > 0, amount, np.nan).reshape(-1)
 
 
 def given_doses(dose: Any, dims: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray:
@@ -171,6 +176,13 @@ def of_table(
     named = {role: _column(frame, role, columns.get(role)) for role in COLUMNS}
     keys = [*(_column(frame, "by", name) for name in by), named["subject"]]
     time, level = (_numbers(frame, named[role]) for role in ("time", "level"))
+    if not np.isfinite(time).all():
+        at = int(np.argmin(np.isfinite(time)))
+        raise InputError(
+            f"found {time[at]} in line {at + 1}",
+            place=f"column '{named['time']}'",
+            advice="give each sample its time, or leave it out",
+        )
     if len(keys) == 1:
         groups = pd.factorize(frame[keys[0]], use_na_sentinel=False)[0]
     else:
@@ -287,15 +299,17 @@ def _refuse_disorder(found: Profiles, firsts: "pd.DataFrame", keys: list[str]) -
 
 
 def refuse_negative(found: Profiles) -> None:
-    """Levels are not negative, and something is there."""
-    wrong = found.level < 0
+    """Levels are not negative, and finite."""
+    wrong = (found.level < 0) | np.isinf(found.level)
     if wrong.any():
         row, at = np.argwhere(wrong)[0]
         times = found.time[row if len(found.time) > 1 else 0]
         raise InputError(
             f"found {found.level[row, at]:g} at time {times[at]:g}",
             place="profiles",
-            advice="give 0 for what was below the limit of quantification, and lloq=",
+            advice="give 0 for what was below the limit of quantification, and lloq="
+            if found.level[row, at] < 0
+            else "leave empty what was not measured",
         )
 
 

@@ -166,7 +166,7 @@ def clean(time, level, span, limit, below, times, levels, measured):
     """
     first, last, before = -1, -1, 0.0
     for k in range(time.shape[0]):
-        if math.isnan(level[k]) or math.isnan(time[k]) or time[k] < span[0] or time[k] > span[1]:
+        if math.isnan(level[k]) or not span[0] <= time[k] <= span[1]:
             continue
         if level[k] >= limit and level[k] > 0.0:
             first = k if first < 0 else first
@@ -175,7 +175,7 @@ def clean(time, level, span, limit, below, times, levels, measured):
             before = time[k] - span[0]
     count, one, other = 0, -1, -1
     for k in range(time.shape[0]):
-        if math.isnan(level[k]) or math.isnan(time[k]) or time[k] < span[0] or time[k] > span[1]:
+        if math.isnan(level[k]) or not span[0] <= time[k] <= span[1]:
             continue
         known = level[k] >= limit and level[k] > 0.0
         action = below[0] if k < first else below[2] if k > last else below[1]
