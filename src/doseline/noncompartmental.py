@@ -13,6 +13,7 @@ from doseline.analysis.nca_profiles import (
     of_dataset,
     of_table,
     padded,
+    refuse_disorder,
     refuse_units,
     which_dose,
 )
@@ -153,8 +154,11 @@ def _of_records(records: Records, dose: Any, after: str | int) -> Profiles:
     again = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
     due = np.repeat(records.time[given], times) + again * np.repeat(records.interval[given], times)
     whose, amount = np.repeat(subject[given], times), np.repeat(records.amount[given], times)
-    order = np.lexsort((due, whose))
-    due, whose, amount = due[order], whose[order], amount[order]
+    _refuse_cancelled(records, subject, given)
+    # doses of one moment are one dose
+    pairs, same = np.unique(np.stack([whose, due], axis=1), axis=0, return_inverse=True)
+    whose, due = pairs[:, 0].astype(np.intp), pairs[:, 1]
+    amount = np.bincount(same.ravel(), amount)
     count = np.bincount(whose, minlength=len(records.subject))
     if not count.all():
         who = records.subject[int(np.argmin(count))]
@@ -180,6 +184,28 @@ def _of_records(records: Records, dose: Any, after: str | int) -> Profiles:
             f"subject {who} has no observation", place="profiles", advice="leave the subject out"
         )
     time, level, _ = padded(subject[seen], records.time[seen], records.dv[seen])
-    own = amount[at] if dose is None else given_doses(dose, ("subject",), (len(count),))
+    if len(set(records.compartment[seen].tolist())) > 1:
+        raise InputError(
+            "levels of several compartments are observed",
+            place=f"{records.name} column CMT",
+            advice="keep the observations of one of them",
+        )
+    known = np.where(amount[at] > 0, amount[at], np.nan)
+    own = known if dose is None else given_doses(dose, ("subject",), (len(count),))
     coords = {"subject": records.subject}
-    return Profiles(time, level, span, own, ("subject",), (len(count),), coords, UNITS)
+    found = Profiles(time, level, span, own, ("subject",), (len(count),), coords, UNITS)
+    refuse_disorder(found)
+    return found
+
+
+def _refuse_cancelled(records: Records, subject: np.ndarray, given: np.ndarray) -> None:
+    """Additional doses that a later record takes back are for a simulation to tell."""
+    until = records.time + records.additional * records.interval
+    for row in np.flatnonzero(given & (records.additional > 0)):
+        later = (subject == subject[row]) & (records.time > records.time[row]) & (records.time <= until[row])
+        if (later & ((records.steady == 1) | (records.evid == 4) | (records.evid == 8))).any():
+            raise InputError(
+                "additional doses (ADDL) go on behind a record that may take them back",
+                place=records.place(int(row)),
+                advice="write these doses out, each with a record of its own",
+            )

@@ -176,7 +176,7 @@ def reasons(found, code):
     ("conc", "reason"),
     [
         ([0, 0, 0, 0, 0], "no level was measured"),
-        ([0, 0, 5, 2, 0], "there are too few measured levels after the peak"),
+        ([0, 0, 5, 2, 0], "there are too few measured levels for a terminal slope"),
         ([1, 8, 2, 3, 4], "the last levels do not fall"),
     ],
 )
@@ -192,7 +192,7 @@ def test_a_reason_travels(conc, reason):
 def test_one_point():
     found = dl.nca({"subject": [1], "time": [2.0], "conc": [8.0]}, dose=10, area="linear")
     assert (float(found["CMAX"][0]), float(found["TMAX"][0]), float(found["AUCLST"][0])) == (8, 2, 8)
-    assert reasons(found, "CLFO") == "there are too few measured levels after the peak"
+    assert reasons(found, "CLFO") == "there are too few measured levels for a terminal slope"
 
 
 def test_without_a_dose():
@@ -227,7 +227,7 @@ def test_the_table_and_the_summary():
         "mg/L",
         "",
     ]
-    assert told.loc[("LAMZ", 2), "PPREASND"] == "there are too few measured levels after the peak"
+    assert told.loc[("LAMZ", 2), "PPREASND"] == "there are too few measured levels for a terminal slope"
     summary = dl.nca_summary(found).set_index("metric")
     assert summary.loc["CMAX", "typical"] == pytest.approx(4.0, rel=1e-14)
     assert summary.loc["CMAX", "spread"] == pytest.approx(
@@ -355,3 +355,79 @@ def test_the_order_of_subjects_and_lines_of_others_between_do_not_matter():
     mixed = {name: np.asarray(values)[order] for name, values in data.items()}
     one, other = dl.nca(data, dose=320), dl.nca(mixed, dose=320)
     assert one.equals(other.sel(subject=one["subject"]))
+
+
+def test_parts_of_a_window_add_up():
+    """Truth: by hand; a piece that falls to 0 is straight, wherever it is cut."""
+    one = {"subject": [1] * 3, "time": [0, 4, 8], "conc": [0, 8, 0]}
+    found = dl.nca(one, windows=[(0, 4), (4, 6), (6, 8), (0, 8)], tau=6)
+    np.testing.assert_allclose(found["AUCINT"].values[0], [16, 12, 4, 32], rtol=1e-14)
+    assert float(found["AUCTAU"][0]) == pytest.approx(28, rel=1e-14)
+
+
+def test_the_peak_at_steady_state_is_that_of_the_interval():
+    """Truth: within 12 h the levels reach 8 and 2."""
+    one = {"subject": [1] * 8, "time": [0, 1, 4, 8, 12, 13, 16, 24], "conc": [2, 8, 6, 4, 2, 9, 7, 3]}
+    found = dl.nca(one, tau=12).isel(subject=0)
+    assert (float(found["CMAX"]), float(found["SWING"])) == (8.0, 3.0)
+
+
+def test_a_bolus_goes_back_through_measured_levels():
+    """Truth: from 8 at 1 h and 4 at 3 h, a factor of the root of 2 each hour."""
+    one = {"subject": [1] * 6, "time": [1, 2, 3, 4, 6, 7], "conc": [8, 0.1, 4, 3, 2, 1]}
+    for between in ("half", "zero", "drop"):
+        found = dl.nca(one, route="bolus", lloq=0.5, blq={"between": between})
+        assert float(found["C0"][0]) == pytest.approx(8 * math.sqrt(2), rel=1e-14)
+
+
+@pytest.mark.parametrize("fall", [1e-8, 1.1e-6, 1e-3, 0.04, 0.06, 1.0])
+def test_moments_of_levels_that_hardly_fall(fall):
+    """Truth: mpmath, with 50 digits."""
+    import mpmath
+
+    last = 10 * (1 - fall) if fall < 1 else 1.0
+    one = {"subject": [1] * 2, "time": [3, 5], "conc": [10, last]}
+    found = dl.nca({**one, "time": [0, 2]}, route="bolus").isel(subject=0)
+    with mpmath.workdps(50):
+        k = mpmath.log(mpmath.mpf(10) / mpmath.mpf(last)) / 2
+        area = (10 - mpmath.mpf(last)) / k
+        moment = -2 * mpmath.mpf(last) / k + (10 - mpmath.mpf(last)) / k**2
+    assert float(found["AUCLST"]) == pytest.approx(float(area), rel=1e-9)
+    assert float(found["AUMCLST"]) == pytest.approx(float(moment), rel=1e-8)
+
+
+def test_what_is_not_finite_has_its_reason():
+    """Truth: going back over 10 h from a fall by four orders in 4 s leaves the range of numbers."""
+    one = {"subject": [1] * 5, "time": [10, 10.001, 12, 14, 16], "conc": [10, 1e-3, 5e-4, 2e-4, 1e-4]}
+    found = dl.nca(one, route="bolus", dose=1)
+    assert reasons(found, "C0") == reasons(found, "AUCLST") == "the formula has no finite value"
+    missing = np.isnan(np.stack([found[str(code)].values for code in found["metric"].values]))
+    np.testing.assert_array_equal(missing, found["reason"].values > 0)
+
+
+def test_the_interval_ends_where_rounding_puts_it():
+    """Truth: the sample 12 h after a dose at 8.1 h, which is at 20.1 h, has the lowest level."""
+    records = dl.read_records(
+        {"ID": [1] * 5, "TIME": [8.1, 9.1, 12.1, 16.1, 20.1], "AMT": [10, 0, 0, 0, 0], "EVID": [1, 0, 0, 0, 0],
+         "DV": [np.nan, 8, 5, 3, 2]}
+    )  # fmt: skip
+    assert float(dl.nca(records, tau=12)["CMIN"][0]) == 2.0
+
+
+def test_one_of_two_doses_was_missed():
+    """Truth: the dose log."""
+    habit = dl.adherence(0.5)
+    asked = {"times": "1 h", "adherence": habit, "meal": "fed"}
+    levels = dl.simulate("isotretinoin", "40 mg twice daily for 1 day", {"WT": [70.0] * 20}, seed=1, **asked)
+    taken = dl.dose_log(levels).groupby("subject")["taken"].last().to_numpy(dtype=bool)
+    assert 0 < taken.sum() < 20
+    np.testing.assert_array_equal(np.isnan(dl.nca(levels)["CMAXD"].values), ~taken)
+
+
+def test_one_subject_alone():
+    levels = dl.simulate(
+        "isotretinoin", "40 mg twice daily for 2 days", {"WT": [50.0, 70.0]}, times="1 h", meal="fed"
+    )
+    alone, both = dl.nca(levels.isel(subject=1)), dl.nca(levels)
+    assert float(alone["CLFO"]) == float(both["CLFO"][1])
+    assert len(dl.nca_table(alone)) == both.sizes["metric"]

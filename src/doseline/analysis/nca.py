@@ -109,6 +109,8 @@ def analyse(
 
     for _ in OnThreads(threads)(work, parts):
         pass
+    why[~np.isfinite(out) & (why == 0)] = NOT_FINITE
+    out[np.isinf(out)] = np.nan
     why[np.isnan(np.broadcast_to(found.span[:, 0], len(why)))] = NO_SUCH_DOSE
     given = {"dose": found.dose, "tau": asked.how[3], "duration": asked.duration}
     values, reasons = _all(out, why, given, asked.route)
@@ -200,7 +202,7 @@ def _all(
     for column, row in enumerate(PRIMARY):
         values[row.code], reasons[row.code] = out[:, column], why[:, column]
     for row in DERIVED:
-        if route not in row.routes or (row.periodic and not periodic):
+        if route not in row.routes or (row.single if periodic else row.periodic):
             continue
         reason = np.zeros(count, dtype=np.uint8)
         for need in sorted(row.needs, key="dose".__eq__):
@@ -219,7 +221,7 @@ def _all(
             reason = np.where((reason == 0) & np.isnan(value), np.uint8(NOT_FINITE), reason)
         values[row.code], reasons[row.code] = value, reason.astype(np.uint8)
     kept = [row for row in (*PRIMARY, *DERIVED) if row.code in values and route in row.routes]
-    kept = [row for row in kept if periodic or not row.periodic]
+    kept = [row for row in kept if not (row.single if periodic else row.periodic)]
     return {row.code: values[row.code] for row in kept}, {row.code: reasons[row.code] for row in kept}
 
 
@@ -301,11 +303,13 @@ def nca_table(found: "xr.Dataset") -> "pd.DataFrame":
     >>> found = dl.nca({"subject": [1] * 5, "time": [0, 1, 2, 4, 8], "conc": [0, 4, 8, 4, 1]}, dose=100)
     >>> table = nca_table(found).set_index("PPTESTCD")
     >>> table.loc["LAMZHL", "PPREASND"]
-    'there are too few measured levels after the peak'
+    'there are too few measured levels for a terminal slope'
     """
     import pandas as pd
 
     codes, parts = _metrics(found), []
+    if found[codes[0]].ndim == 0:
+        found = found.expand_dims("profile")
     dims = [dim for dim in found["reason"].dims if dim != "metric"]
     index = found[codes[0]].to_dataframe().drop(columns=codes[0]).reset_index()
     for code in codes:
@@ -323,7 +327,7 @@ def nca_summary(found: "xr.Dataset", *, over: str | None = None) -> "pd.DataFram
     """Metrics of several subjects summed up, each by its rule: geometric mean and CV, median and range, mean and SD.
 
     ``over`` is the dimension that is summed up: subjects, or profiles. Other dimensions give rows of their own.
-    ``n`` counts those with a value, and ``missing`` the others.
+    ``n`` counts those with a value (of geometric means, a value above 0), and ``missing`` the others.
 
     >>> import doseline as dl
     >>> found = dl.nca({"subject": [1] * 4 + [2] * 4, "time": [0, 1, 2, 4] * 2, "conc": [0, 4, 2, 1, 0, 16, 8, 4]})

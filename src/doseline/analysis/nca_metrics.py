@@ -16,7 +16,7 @@ INTRAVASCULAR = (INFUSION, BOLUS)
 REASONS = (
     "known",
     "no level was measured",
-    "there are too few measured levels after the peak",
+    "there are too few measured levels for a terminal slope",
     "the last levels do not fall",
     "the times do not reach the end, and there is no terminal slope to go on with",
     "no level was sampled in the dosing interval",
@@ -38,7 +38,9 @@ class Row:
     """One metric. Without a formula it comes from the points themselves.
 
     ``units`` are made of those of level, time and dose; "clearance" and "volume" are brought to L/h and L.
-    ``needs`` names what the formula is given: metrics, and ``dose``, ``tau`` and ``duration``.
+    ``periodic`` ones are there with a dosing interval only, and ``single`` ones without: at steady state the area to
+    infinity holds what earlier doses left. ``needs`` names what the formula is given: metrics, and ``dose``, ``tau``
+    and ``duration``.
     """
 
     code: str
@@ -50,6 +52,7 @@ class Row:
     formula: Callable[..., np.ndarray] | None = None
     routes: tuple[str, ...] = ROUTES
     periodic: bool = False
+    single: bool = False
 
 
 _AREA, _MOMENT = "{level} * {time}", "{level} * {time}**2"
@@ -113,14 +116,15 @@ DERIVED = (
     ),
     Row(
         "MRTEVLST", "MRT Extravasc to Last Nonzero Conc", "MRTlast", "{time}",
-        needs=("AUMCLST", "AUCLST"), formula=lambda moment, area: moment / area, routes=(EXTRAVASCULAR,),
+        needs=("AUMCLST", "AUCLST"), formula=lambda moment, area: moment / area, routes=(EXTRAVASCULAR,), single=True,
     ),
     Row(
         "MRTEVIFO", "MRT Extravasc Infinity Obs", "MRTINF_obs", "{time}",
-        needs=("AUMCIFO", "AUCIFO"), formula=lambda moment, area: moment / area, routes=(EXTRAVASCULAR,),
+        needs=("AUMCIFO", "AUCIFO"), formula=lambda moment, area: moment / area, routes=(EXTRAVASCULAR,), single=True,
     ),
     *(
-        Row(code, f"MRT {told}", alias, "{time}", needs=(*needs, "duration"), formula=_mean_time, routes=(route,))
+        Row(code, f"MRT {told}", alias, "{time}", needs=(*needs, "duration"), formula=_mean_time,
+            routes=(route,), single=True)
         for code, told, alias, needs, route in (
             ("MRTIBLST", "IV Bolus to Last Nonzero Conc", "MRTlast", ("AUMCLST", "AUCLST"), BOLUS),
             ("MRTIBIFO", "IV Bolus Infinity Obs", "MRTINF_obs", ("AUMCIFO", "AUCIFO"), BOLUS),
@@ -134,11 +138,11 @@ DERIVED = (
     ),
     Row(
         "AUCIFOD", "AUC Infinity Obs Norm by Dose", "AUCINF_D_obs", "{level} * {time} / {dose}",
-        needs=("AUCIFO", "dose"), formula=lambda area, dose: area / dose,
+        needs=("AUCIFO", "dose"), formula=lambda area, dose: area / dose, single=True,
     ),
     *(
         Row(code, f"Total CL {told}", alias, CLEARANCE, needs=("dose", area), formula=lambda dose, area: dose / area,
-            routes=routes)
+            routes=routes, single=True)
         for code, told, alias, area, routes in (
             ("CLFO", "Obs by F", "Cl_F_obs", "AUCIFO", (EXTRAVASCULAR,)),
             ("CLFP", "Pred by F", "Cl_F_pred", "AUCIFP", (EXTRAVASCULAR,)),
@@ -148,7 +152,7 @@ DERIVED = (
     ),
     *(
         Row(code, f"Vz {told}", alias, VOLUME, needs=("dose", area, "LAMZ"),
-            formula=lambda dose, area, k: dose / (area * k), routes=routes)
+            formula=lambda dose, area, k: dose / (area * k), routes=routes, single=True)
         for code, told, alias, area, routes in (
             ("VZFO", "Obs by F", "Vz_F_obs", "AUCIFO", (EXTRAVASCULAR,)),
             ("VZFP", "Pred by F", "Vz_F_pred", "AUCIFP", (EXTRAVASCULAR,)),
@@ -159,7 +163,7 @@ DERIVED = (
     Row(
         "VSSO", "Vol Dist Steady State Obs", "Vss_obs", VOLUME, needs=("dose", "AUMCIFO", "AUCIFO", "duration"),
         formula=lambda dose, moment, area, duration: dose / area * _mean_time(moment, area, duration),
-        routes=INTRAVASCULAR,
+        routes=INTRAVASCULAR, single=True,
     ),
     Row(
         "CAVG", "Average Concentration", "Cavg", "{level}",
@@ -180,6 +184,14 @@ DERIVED = (
     Row(
         "CLTAU", "Total CL for Dose Int", "CLss", CLEARANCE, needs=("dose", "AUCTAU"),
         formula=lambda dose, area: dose / area, routes=INTRAVASCULAR, periodic=True,
+    ),
+    Row(
+        "VZFTAU", "Vz for Dose Int by F", "Vz_F", VOLUME, needs=("dose", "AUCTAU", "LAMZ"),
+        formula=lambda dose, area, k: dose / (area * k), routes=(EXTRAVASCULAR,), periodic=True,
+    ),
+    Row(
+        "VZTAU", "Vz for Dose Int", "Vz", VOLUME, needs=("dose", "AUCTAU", "LAMZ"),
+        formula=lambda dose, area, k: dose / (area * k), routes=INTRAVASCULAR, periodic=True,
     ),
     Row(
         "AILAMZ", "Accumulation Index using Lambda z", "Accumulation_Index", "1", needs=("LAMZ", "tau"),

@@ -37,6 +37,8 @@ class Profiles:
 
     def told(self, row: int) -> str:
         """A row, as people call it: 'subject 7'."""
+        if self.dims == ("profile",):
+            return ", ".join(f"{name} {values[1][row]}" for name, values in self.coords.items())
         at = np.unravel_index(row, self.shape)
         named = zip(self.dims, at, strict=True)
         return ", ".join(
@@ -63,14 +65,20 @@ def of_dataset(
     dims = tuple(str(dim) for dim in level.dims[:-1])
     shape = tuple(level.sizes[dim] for dim in dims)
     time = np.asarray(levels["time"].values, dtype=np.float64)
+    if not len(time) or not (np.diff(time) > 0).all():
+        raise InputError(
+            "times do not rise" if len(time) else "there are no times",
+            place="profiles",
+            advice="give levels on times that rise, as dl.simulate makes them",
+        )
     number = which_dose(after, levels.sizes.get("dose", 1))
     span = _spans(levels, level, number)
-    own = span if "dose_taken_at" not in levels else _spans(levels.drop_vars("dose_taken_at"), level, number)
+    due = span if "dose_taken_at" not in levels else _spans(levels.drop_vars("dose_taken_at"), level, number)
     coords = {str(key): value for key, value in level.coords.items() if "time" not in value.dims}
     units = {**UNITS, "level": str(level.attrs.get("units", "1"))}
     values = np.ascontiguousarray(level.values, dtype=np.float64).reshape(-1, len(time))
     amount = (
-        _amounts(levels, dims, shape, own[..., 0], log) if dose is None else given_doses(dose, dims, shape)
+        _amounts(levels, dims, shape, due[..., 0], log) if dose is None else given_doses(dose, dims, shape)
     )
     return Profiles(time[None], values, span.reshape(-1, 2), amount, dims, shape, coords, units)
 
@@ -97,14 +105,16 @@ def _spans(levels: "xr.Dataset", level: "xr.DataArray", number: int) -> np.ndarr
         )
     due = levels["dose_time"]
     due = due if "dose" in due.dims else due.expand_dims("dose", -1)
+    count = due.notnull().sum("dose")
+    given = due
     if "dose_taken_at" in levels:
         # a dose that was taken late begins when it was taken; one that was missed, when it was due
-        due = levels["dose_taken_at"].fillna(due)
-    due = due.transpose(..., "dose")
-    count = due.notnull().sum("dose")
+        given = levels["dose_taken_at"].fillna(due)
+    ends = given.where(levels["dose_taken"] > 0) if "dose_taken" in levels else given
     at = xr.where(count * 0 + number < 0, count - 1, number)
-    begin = due.isel(dose=at.clip(min=0)).where(at < count)
-    after = due.isel(dose=(at + 1).clip(max=due.sizes["dose"] - 1)).where(at + 1 < count)
+    begin = given.isel(dose=at.clip(min=0)).where(at < count)
+    # whatever is taken next ends it; a dose that is missed does not
+    after = ends.where(ends > begin).min("dose")
     if int(level.attrs.get("jumps_at_doses", 0)):
         # the level at the time of a bolus is the one after it
         after = after - 1e-9 * abs(after)
@@ -121,7 +131,7 @@ def _amounts(
     log_of: "Callable[[xr.Dataset], pd.DataFrame]",
 ) -> np.ndarray:
     """Amount of the dose that each profile follows. [mg]"""
-    if "total_dose" in levels and int(np.max(levels["doses_taken"].values)) <= 1:
+    if levels.sizes.get("dose", 1) == 1 and "dose_taken" not in levels:
         total = levels["total_dose"]
         like = levels[output_name(levels)].isel(time=0, drop=True)
         amount = np.asarray(total.broadcast_like(like).transpose(*dims).values, dtype=np.float64)
@@ -133,8 +143,12 @@ def _amounts(
     ]
     amount = np.zeros(shape)
     at = tuple(log[key].map(place).to_numpy() for key, place in zip(keys, places, strict=True))
+    if not dims:
+        own = np.isclose(log["time (h)"].to_numpy(), begin, rtol=1e-12, atol=1e-9)
+        total = log["amount (mg)"].to_numpy()[own].sum()
+        return np.array([total if total > 0 else np.nan])
     full = tuple(at[keys.index(dim)] if dim in keys else np.zeros(len(log), dtype=np.intp) for dim in dims)
-    own = np.isclose(log["time (h)"].to_numpy(), begin[full] if dims else begin, rtol=1e-12, atol=1e-9)
+    own = np.isclose(log["time (h)"].to_numpy(), begin[full], rtol=1e-12, atol=1e-9)
     np.add.at(amount, tuple(each[own] for each in full), log["amount (mg)"].to_numpy()[own])
     return np.where(amount > 0, amount, np.nan).reshape(-1)
 
@@ -162,6 +176,8 @@ def of_table(
     """Profiles of a table with a line for each sample: one for each subject, and for each combination of ``by``."""
     import pandas as pd
 
+    if hasattr(table, "get_column"):  # polars
+        table = {name: table.get_column(name).to_numpy() for name in table.columns}
     try:
         frame = pd.DataFrame(table)
     except (ValueError, TypeError) as error:
@@ -198,7 +214,7 @@ def of_table(
     amount = _amounts_of(frame, firsts, groups, dose, columns, shape[0])
     told = {**UNITS, **units}
     found = Profiles(times, levels, np.array([[0.0, np.inf]]), amount, dims, shape[:1], coords, told)
-    _refuse_disorder(found, firsts, keys)
+    refuse_disorder(found)
     return found
 
 
@@ -240,7 +256,14 @@ def _amounts_of(
     if name is None:
         return None
     column = _column(frame, "dose", name)
-    values = _numbers(firsts, column)
+    every, values = _numbers(frame, column), _numbers(firsts, column)
+    if not (every == values[groups]).all():
+        at = int(np.argmin(every == values[groups]))
+        raise InputError(
+            f"found {every[at]:g} in line {at + 1}, and {values[groups[at]]:g} before",
+            place=f"column '{column}'",
+            advice="give one dose for each profile; name what tells profiles apart in by=",
+        )
     if not (values > 0).all():
         raise InputError(
             "found a dose that is not above 0", place=f"column '{column}'", advice="give amounts above 0"
@@ -282,13 +305,13 @@ def _numbers(frame: "pd.DataFrame", name: str) -> np.ndarray:
     return values
 
 
-def _refuse_disorder(found: Profiles, firsts: "pd.DataFrame", keys: list[str]) -> None:
+def refuse_disorder(found: Profiles) -> None:
     """Times have to rise."""
     before, after = found.time[:, :-1], found.time[:, 1:]
     wrong = ~(after > before) & ~np.isnan(after)
     if wrong.any():
         row, at = np.argwhere(wrong)[0]
-        who = ", ".join(f"{key} {firsts[key].iloc[row]}" for key in keys)
+        who = found.told(row)
         one, other = found.time[row, at], found.time[row, at + 1]
         what = f"time {other:g} is there twice" if one == other else f"time {other:g} comes after {one:g}"
         raise InputError(

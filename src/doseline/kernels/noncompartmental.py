@@ -24,7 +24,9 @@ KNOWN, NOT_MEASURED, TOO_FEW, NOT_FALLING, TOO_SHORT, NOT_SAMPLED = 0, 1, 2, 3, 
 
 NEARLY = 1e-4
 """Slopes whose adjusted R² is so near to the best are as good; as in WinNonlin, the one with most points is taken."""
-EQUAL = 1e-6
+SAME = 1e-11
+"""Times that differ by less than this part of them are one time."""
+EQUAL = 1e-9
 """Levels that differ by less than this part of them: their logarithmic mean is their mean."""
 
 
@@ -37,34 +39,51 @@ def exponential(y0, y1, rule):
 
 
 @kernel
-def piece(t0, y0, t1, y1, rule):
-    r"""Area and first moment under one piece.
+def late_part(x):
+    r"""Mean place of an exponential that falls from 1 at 0 to :math:`e^{-x}` at 1, times its area.
 
-    .. math:: \int y = (y_0 - y_1) / k, \qquad \int t\,y = (t_0 y_0 - t_1 y_1) / k + (y_0 - y_1) / k^2
+    .. math:: g(x) = \int_0^1 s\,e^{-x s}\,ds = (1 - e^{-x} (1 + x)) / x^2 = \sum_n (-x)^n / (n!\,(n + 2))
 
-    with :math:`k = \ln(y_0 / y_1) / (t_1 - t_0)`; trapezoids of ``y`` and of ``t y`` where it is straight.
+    Near 0 the closed form loses all digits, and the series needs a few terms only.
     """
-    width = t1 - t0
-    if not exponential(y0, y1, rule):
-        return 0.5 * width * (y0 + y1), 0.5 * width * (t0 * y0 + t1 * y1)
-    k = math.log(y0 / y1) / width
-    return (y0 - y1) / k, (t0 * y0 - t1 * y1) / k + (y0 - y1) / (k * k)
+    if abs(x) > 0.05:
+        return (1.0 - math.exp(-x) * (1.0 + x)) / (x * x)
+    total, term = 0.0, 1.0
+    for n in range(9):
+        total += term / (n + 2)
+        term *= -x / (n + 1)
+    return total
 
 
 @kernel
-def level_between(t0, y0, t1, y1, rule, t):
+def piece(t0, y0, t1, y1, bent):
+    r"""Area and first moment under one piece, which is exponential where it is ``bent``.
+
+    .. math:: \int y = w (y_0 - y_1) / x, \qquad \int t\,y = t_0 \int y + w^2 y_0\,g(x)
+
+    with :math:`w = t_1 - t_0` and :math:`x = \ln(y_0 / y_1)`; trapezoids of ``y`` and of ``t y`` where it is straight.
+    """
+    width = t1 - t0
+    if not bent:
+        return 0.5 * width * (y0 + y1), 0.5 * width * (t0 * y0 + t1 * y1)
+    x = math.log(y0 / y1)
+    area = width * (y0 - y1) / x
+    return area, t0 * area + width * width * y0 * late_part(x)
+
+
+@kernel
+def level_between(t0, y0, t1, y1, bent, t):
     """Level at ``t`` on such a piece."""
     share = (t - t0) / (t1 - t0)
-    if exponential(y0, y1, rule):
-        return y0 * math.exp(share * math.log(y1 / y0))
-    return y0 + share * (y1 - y0)
+    return y0 * math.exp(share * math.log(y1 / y0)) if bent else y0 + share * (y1 - y0)
 
 
 @kernel
 def area_within(times, levels, count, span, rule, rate):
     """Area from ``span[0]`` to ``span[1]``; behind the last point it goes on falling at ``rate``, if that is known.
 
-    NaN before the first point, and behind the last one where no rate is known.
+    NaN before the first point, and behind the last one where no rate is known. How a piece goes is decided for the
+    whole of it, wherever it is cut.
     """
     begin, end = span[0], span[1]
     last = times[count - 1]
@@ -72,12 +91,14 @@ def area_within(times, levels, count, span, rule, rate):
         return np.nan
     total = 0.0
     for k in range(1, count):
-        t0, t1 = max(times[k - 1], begin), min(times[k], end)
+        a, b, ya, yb = times[k - 1], times[k], levels[k - 1], levels[k]
+        t0, t1 = max(a, begin), min(b, end)
         if t1 > t0:
-            one = (times[k - 1], levels[k - 1], times[k], levels[k])
-            y0 = levels[k - 1] if t0 == one[0] else level_between(one[0], one[1], one[2], one[3], rule, t0)
-            y1 = levels[k] if t1 == one[2] else level_between(one[0], one[1], one[2], one[3], rule, t1)
-            total += piece(t0, y0, t1, y1, rule)[0]
+            bent = exponential(ya, yb, rule)
+            y0 = ya if t0 == a else level_between(a, ya, b, yb, bent, t0)
+            y1 = yb if t1 == b else level_between(a, ya, b, yb, bent, t1)
+            # cut so short that both ends are the same
+            total += piece(t0, y0, t1, y1, bent and y0 != y1)[0]
     if end > last:
         early = levels[count - 1] * math.exp(-rate * (max(begin, last) - last))
         total += (early - levels[count - 1] * math.exp(-rate * (end - last))) / rate
@@ -94,7 +115,8 @@ def level_at(times, levels, count, rule, rate, t):
         return levels[count - 1] * math.exp(-rate * (t - last)) if rate > 0.0 else np.nan
     for k in range(1, count):
         if t < times[k]:
-            return level_between(times[k - 1], levels[k - 1], times[k], levels[k], rule, t)
+            bent = exponential(levels[k - 1], levels[k], rule)
+            return level_between(times[k - 1], levels[k - 1], times[k], levels[k], bent, t)
         if t == times[k]:
             return levels[k]
     return levels[0]
@@ -142,12 +164,20 @@ def terminal(times, levels, first, count, least, out, why, logs):
 
 
 @kernel
-def start_level(times, levels, count, route, tau):
+def start_level(times, levels, measured, count, route, tau):
     """Level at the dose, where no sample was taken then."""
     if route == BOLUS:
-        if count > 1 and levels[0] > levels[1] > 0.0:
-            return levels[0] * math.exp(times[0] * math.log(levels[0] / levels[1]) / (times[1] - times[0]))
-        return levels[0]
+        one, other = -1, -1
+        for k in range(count):
+            if measured[k]:
+                if one < 0:
+                    one = k
+                elif other < 0:
+                    other = k
+        if other >= 0 and levels[one] > levels[other]:
+            rate = math.log(levels[one] / levels[other]) / (times[other] - times[one])
+            return levels[one] * math.exp(times[one] * rate)
+        return levels[one]
     lowest = 0.0
     if tau > 0.0:
         lowest = np.inf
@@ -158,30 +188,34 @@ def start_level(times, levels, count, route, tau):
 
 
 @kernel
-def clean(time, level, span, limit, below, times, levels, measured):
+def clean(time, level, span, tau, limit, below, times, levels, measured):
     """Points of a profile after its dose, with what lies below the limit replaced or dropped.
 
-    ``span`` is when the dose was given and until when its profile goes. Gives how many points are left, the first and
+    ``span`` is when the dose was given and until when its profile goes; moments that rounding has moved count as the
+    same, also the end of the dosing interval ``tau``. Gives how many points are left, the first and
     the last that were measured, and the time of the sample before the first of these.
     """
+    begin, end = span[0] - SAME * abs(span[0]), span[1] + SAME * abs(span[1])
     first, last, before = -1, -1, 0.0
     for k in range(time.shape[0]):
-        if math.isnan(level[k]) or not span[0] <= time[k] <= span[1]:
+        if math.isnan(level[k]) or not begin <= time[k] <= end:
             continue
         if level[k] >= limit and level[k] > 0.0:
             first = k if first < 0 else first
             last = k
         elif first < 0:
-            before = time[k] - span[0]
+            before = max(time[k] - span[0], 0.0)
     count, one, other = 0, -1, -1
     for k in range(time.shape[0]):
-        if math.isnan(level[k]) or not span[0] <= time[k] <= span[1]:
+        if math.isnan(level[k]) or not begin <= time[k] <= end:
             continue
         known = level[k] >= limit and level[k] > 0.0
         action = below[0] if k < first else below[2] if k > last else below[1]
         if not known and action == DROP:
             continue
-        times[count] = time[k] - span[0]
+        times[count] = max(time[k] - span[0], 0.0)
+        if abs(times[count] - tau) <= SAME * max(time[k], tau):
+            times[count] = tau
         levels[count] = level[k] if known else 0.5 * limit if action == HALF else 0.0
         measured[count] = known
         if k == first:
@@ -202,7 +236,7 @@ def profile(time, level, span, limit, below, how, fixed, windows, out, why, area
     out[:], why[:], areas[:] = np.nan, KNOWN, np.nan
     route, rule, least, tau = int(how[0]), int(how[1]), int(how[2]), how[3]
     times, levels, points, kept = work[0], work[1], work[2], work[3]
-    count, first, last, before = clean(time, level, span, limit, below, times[1:], levels[1:], measured)
+    count, first, last, before = clean(time, level, span, tau, limit, below, times[1:], levels[1:], measured)
     if first < 0:
         why[:] = NOT_MEASURED
         return
@@ -210,18 +244,23 @@ def profile(time, level, span, limit, below, how, fixed, windows, out, why, area
     if times[1] > 0.0:
         begin = 0
         times[0] = 0.0
-        levels[0] = start_level(times[1:], levels[1:], count, route, tau)
+        levels[0] = start_level(times[1:], levels[1:], measured, count, route, tau)
     out[C0] = levels[0] if begin == 0 else levels[1]
     count, first, last = count + 1, first + 1, last + 1
     top = first
     for k in range(first, last + 1):
-        if levels[k] > levels[top]:
+        # at steady state the peak is that of the dosing interval
+        if levels[k] > levels[top] and not times[k] > tau > 0.0:
             top = k
     out[CMAX], out[TMAX], out[TLAG] = levels[top], times[top], before
+    if times[top] > tau > 0.0:
+        out[CMAX], out[TMAX] = np.nan, np.nan
+        why[CMAX], why[TMAX] = NOT_SAMPLED, NOT_SAMPLED
     out[CLST], out[TLST] = levels[last], times[last]
     total, moment = 0.0, 0.0
     for k in range(begin + 1, count):
-        one, other = piece(times[k - 1], levels[k - 1], times[k], levels[k], rule)
+        bent = exponential(levels[k - 1], levels[k], rule)
+        one, other = piece(times[k - 1], levels[k - 1], times[k], levels[k], bent)
         total += one
         moment += other
         if k == last:
