@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from doseline.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from doseline.analysis.equivalence import equivalence as equivalence
     from doseline.analysis.exposure import exposure_table as exposure_table
+    from doseline.analysis.power import equivalence_power as equivalence_power
+    from doseline.analysis.power import equivalence_subjects as equivalence_subjects
     from doseline.doses import dose_log as dose_log
     from doseline.dosing.adherence import Adherence as Adherence
     from doseline.dosing.adherence import adherence as adherence
@@ -54,6 +57,9 @@ _WHERE = {
     "exposure_table": "analysis.exposure",
     "dose_log": "doses",
     "sensitivity": "sensitivities",
+    "equivalence": "analysis.equivalence",
+    "equivalence_power": "analysis.power",
+    "equivalence_subjects": "analysis.power",
     "replay": "simulation",
     "Model": "model.spec",
     "Diagram": "drawing.picture",
@@ -77,6 +83,9 @@ _OF_DATASETS = (
     "exposure_table",
     "dose_log",
     "sensitivity",
+    "equivalence",
+    "equivalence_power",
+    "equivalence_subjects",
     "replay",
 )
 """Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
