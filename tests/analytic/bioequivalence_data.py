@@ -2,6 +2,8 @@
 
 - EMA_I, EMA_II: data sets I and II of the EMA's questions and answers of its Pharmacokinetics Working Party (Annex II
   and III of EMA/582648/2016); also DS01 and DS02 of Schütz et al., AAPS J 22 (2020) 44, doi:10.1208/s12248-020-0427-6.
+- DUAL: AUC of Table 9.3.3 in Chow and Liu, Design and Analysis of Bioavailability and Bioequivalence Studies, 3rd
+  edition (2009), page 275; also DS10 of Schütz et al. (2020).
 - CROSSOVER_A: Sauter et al., Int J Clin Pharmacol Ther Toxicol 30 (1992) S7; CROSSOVER_B: Clayton and Leslie, J Int Med
   Res 9 (1981) 470. Data sets A and B of Schütz, Labes, Fuglsang, AAPS J 16 (2014) 1292, doi:10.1208/s12248-014-9661-0.
 - PARALLEL_1, PARALLEL_4: data sets P1 and P4 of Fuglsang, Schütz, Labes, AAPS J 17 (2015) 400,
@@ -114,6 +116,26 @@ EMA_II = """
 22 TRR 2949 2926.8 2855.4
 23 TRR 3154.8 3185.6 3548.6
 24 RTR 1874.8 1808.8 2730.8
+"""
+DUAL = """
+1 RTT 26.79 27.23 31.6
+2 TRR 32.14 42.55 36.08
+3 RTT 26.71 30.81 26.39
+4 RTT 28.7 40.74 30.49
+5 TRR 51.85 47.37 56.5
+6 TRR 34.28 30.7 33.6
+7 RTT 35.01 45.85 43.86
+8 TRR 27.48 27.87 33.54
+9 RTT 30.98 34.57 30.18
+10 TRR 17.32 18.93 19.05
+11 TRR 31.61 24.93 28.21
+12 RTT 57.7 54.39 44.35
+13 TRR 39.26 37.36 45.09
+14 RTT 27.87 30.02 27
+15 RTT 31.03 25.77 29.65
+16 RTT 27.67 21.61 25.64
+17 TRR 47.55 40 36
+18 TRR 36.15 35.2 33.26
 """
 CROSSOVER_A = """
 1 RT 181.09 210.14

@@ -10,6 +10,7 @@ import pytest
 from bioequivalence_data import (
     CROSSOVER_A,
     CROSSOVER_B,
+    DUAL,
     EMA_I,
     EMA_II,
     PARALLEL_1,
@@ -34,11 +35,12 @@ INTERVAL = ("GMR_lower", "GMR_upper", "GMR")
     [
         (EMA_I, (107.1057, 124.8948, 115.6587), 46.96431, (71.22698, 140.3962), 217),
         (EMA_II, (97.31555, 107.4649, 102.2644), 11.17076, (80, 125), 45),
+        (DUAL, (96.26997, 107.5861, 101.7709), 9.506099, (80, 125), 33),
     ],
 )
-def test_data_sets_of_the_ema(text, interval, cv, limits, df):
-    """Truth: replicateBE 1.1.3, tests/testthat/testthat.R, method.A and ABE of rds01 and rds02, 7 digits; the EMA
-    prints 107.11 to 124.89 and 97.32 to 107.46. Degrees of freedom: number of rows less those of the model."""
+def test_replicates(text, interval, cv, limits, df):
+    """Truth: method.A of rds01, rds02 and rds10 in tests/testthat/testthat.R of replicateBE (cran/replicateBE, commit
+    0c9858eb), 7 digits. Degrees of freedom: MetidaBioeq.jl, test/csv/ciref.csv, for method B, which has the same."""
     plain = dl.equivalence(crossover(text), metric="AUC", reference="R")
     widened = dl.equivalence(crossover(text), metric="AUC", reference="R", scaled="EMA")
     for found in (plain, widened):

@@ -40,7 +40,7 @@ EXACT = [
 
 @pytest.mark.parametrize(("design", "n", "cv", "gmr", "error", "df"), EXACT)
 def test_against_the_exact_integral(design, n, cv, gmr, error, df):
-    """Truth: the integral over the chi distribution; errors and degrees of freedom of the designs by Chow and Liu."""
+    """Truth: an integral over the chi distribution, with the degrees of freedom of PowerTOST's list of designs."""
     found = dl.equivalence_power(design, n=n, cv=cv, gmr=gmr)
     expected = exact(np.log(gmr), error * spread(cv), df)
     assert abs(found["power"] - expected) < 4 * found["standard_error"]

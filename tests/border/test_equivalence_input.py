@@ -78,6 +78,13 @@ REFUSED = [
      "table, treatment R: found 1 subject\n  give at least 2 subjects with all they need in every treatment"),
     ({"table": study("TRTR", "TRTR", "TRRT", "TRRT").drop(columns="sequence").drop(index=[2, 3])},
      "table, subject 1: the sequence cannot be derived: 2 fit what was taken\n  give a column 'sequence'"),
+    ({"table": study("TT", "TT", "RR", "RR")}, "table: nothing tells the treatments from the periods\n"
+     "  subjects have to take both treatments, and not all of them in the same order"),
+    ({"table": study("TR", "TR", "TR", "TR").assign(sequence=list("aaaabbbb"))},
+     "table: nothing tells the treatments from the periods\n"
+     "  subjects have to take both treatments, and not all of them in the same order"),
+    ({"table": TWO.assign(dose=1).rename(columns={"dose": "AUC"})},
+     "table: found two columns 'AUC'\n  give every column a name of its own"),
     ({"design": "3x3"}, "design: found '3x3'\n  there are: parallel, 2x2, crossover, replicate"),
     ({"design": "replicate"},
      "design: found 'replicate', and the table has 2 treatments, 2 periods and 2 rows for each subject\n"

@@ -5,7 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from doseline.analysis.trial import Pair
+from doseline.errors import InputError
 
+LIMITS = (0.80, 1.25)
+"""What the ratio of geometric means has to lie between, where nothing is scaled [1]."""
 REGULATORY = float(np.log(1.25)) / 0.25
 """The FDA's theta: how far limits widen with sWR [1]."""
 WIDENING = 0.760
@@ -24,6 +27,13 @@ class Contrast(NamedTuple):
     df: np.ndarray
     variance: np.ndarray
     """Residual variance: of one subject from period to period, or in parallel groups of subjects (pooled)."""
+
+    def interval(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper end (metric,) of the interval that covers 1 - 2 alpha."""
+        from scipy import stats
+
+        reach = stats.t.isf(alpha, self.df) * self.error
+        return self.estimate - reach, self.estimate + reach
 
 
 class Within(NamedTuple):
@@ -75,6 +85,12 @@ def anova(pair: Pair) -> Contrast:
     values = swept(pair.logs, pair.subject)
     values = values - (values @ basis) @ basis.T
     size = column @ column
+    if size < 1e-9 * len(column):
+        raise InputError(
+            "nothing tells the treatments from the periods",
+            place="table",
+            advice="subjects have to take both treatments, and not all of them in the same order",
+        )
     estimate = values @ column / size
     rest = values - estimate[:, np.newaxis] * column
     df = len(column) - len(np.unique(pair.subject)) - basis.shape[1] - 1
@@ -169,11 +185,23 @@ def howe_bound(contrast: Contrast, reference: Within, alpha: float) -> np.ndarra
     return np.asarray(distance + scaled + np.sqrt((reach**2 - distance) ** 2 + (least - scaled) ** 2))
 
 
+def lies_within(contrast: Contrast, limits: np.ndarray, alpha: float) -> np.ndarray:
+    """Whether the interval of 1 - 2 alpha lies within limits (2, metric): both one-sided tests reject at alpha."""
+    lower, upper = contrast.interval(alpha)
+    lowest, highest = np.log(limits)
+    return np.asarray((lower >= lowest) & (upper <= highest))
+
+
+def near_one(contrast: Contrast) -> np.ndarray:
+    """Whether the ratio itself lies within 0.80 and 1.25, as scaled methods ask for on top."""
+    return np.asarray((contrast.estimate >= np.log(LIMITS[0])) & (contrast.estimate <= np.log(LIMITS[1])))
+
+
 def widened(variance: np.ndarray) -> np.ndarray:
     """The EMA's limits (2, metric), lower and upper, from the variance within subjects under the reference."""
     cv = coefficient(variance)
     reach = WIDENING * np.sqrt(np.log1p(np.minimum(cv, CAP) ** 2))
-    return np.where(cv > SWITCH["EMA"], np.exp([-reach, reach]), np.array([[0.8], [1.25]]))
+    return np.where(cv > SWITCH["EMA"], np.exp([-reach, reach]), np.array(LIMITS)[:, np.newaxis])
 
 
 def coefficient(variance: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from doseline.analysis import contrasts
-from doseline.analysis.contrasts import Contrast, Within, coefficient
+from doseline.analysis.contrasts import LIMITS, Contrast, Within, coefficient
 from doseline.analysis.trial import Pair, Trial, read_trial
 from doseline.errors import InputError, did_you_mean
 from doseline.version import __version__
@@ -14,7 +14,6 @@ from doseline.version import __version__
 if TYPE_CHECKING:
     import xarray as xr
 
-LIMITS = (0.80, 1.25)
 SCALED = {
     "EMA": "average bioequivalence with expanding limits: exp(-0.760 sWR) to exp(0.760 sWR) where CVwR is above 30 %, "
     "held from 50 % on, and a GMR from 0.80 to 1.25",
@@ -90,7 +89,8 @@ def equivalence(
         ``GMR``, ``GMR_lower``, ``GMR_upper``, ``CVw`` (``CV`` for parallel groups; ``CVwR`` and ``CVwT`` where a
         treatment was taken again), ``df``, ``p_lower``, ``p_upper``, ``limit_lower``, ``limit_upper`` and
         ``equivalent``, by metric and, where there are several tests, by treatment; ``subjects`` of each sequence. With
-        scaling also ``scaled`` and, for the FDA's, ``criterion``. The attributes say how, and who was left out.
+        scaling also ``scaled`` and, for the FDA's, ``criterion`` but no ``CVw``. The attributes say how, and who was
+        left out.
 
     Raises
     ------
@@ -192,8 +192,7 @@ def compared(contrast: Contrast, limits: np.ndarray, alpha: float) -> dict[str, 
     """Interval and two one-sided tests of a contrast (metric,) against limits (2, metric)."""
     from scipy import stats
 
-    reach = stats.t.isf(alpha, contrast.df) * contrast.error
-    lower, upper = np.exp(contrast.estimate - reach), np.exp(contrast.estimate + reach)
+    lower, upper = np.exp(contrast.interval(alpha))
     # without any residual variance the distances are infinite, which is right
     with np.errstate(divide="ignore", invalid="ignore"):
         below, above = (contrast.estimate - np.log(limits)) / contrast.error
@@ -206,7 +205,7 @@ def compared(contrast: Contrast, limits: np.ndarray, alpha: float) -> dict[str, 
         "p_upper": stats.t.cdf(above, contrast.df),
         "limit_lower": limits[0],
         "limit_upper": limits[1],
-        "equivalent": (lower >= limits[0]) & (upper <= limits[1]),
+        "equivalent": contrasts.lies_within(contrast, limits, alpha),
     }
 
 
@@ -233,7 +232,7 @@ def _answer(
             found |= {name: coefficient(value.variance) for name, value in again.items() if value}
         if scaled:
             found["scaled"] = found["CVwR"] > contrasts.SWITCH["EMA"]
-            found["equivalent"] = found["equivalent"] & _inside(found["GMR"])
+            found["equivalent"] = found["equivalent"] & contrasts.near_one(contrast)
     return Answer(found, pair.counts, pair.left_out)
 
 
@@ -250,14 +249,10 @@ def _fda(pair: Pair, limits: np.ndarray, alpha: float) -> Answer:
     found["criterion"] = howe.bound
     found["CVwR"] = coefficient(howe.reference.variance)
     found["equivalent"] = np.where(
-        found["scaled"], (howe.bound <= 0) & _inside(found["GMR"]), found["equivalent"]
+        found["scaled"], (howe.bound <= 0) & contrasts.near_one(howe.contrast), found["equivalent"]
     )
     left_out = (*pair.left_out, *(f"subject {name} lacks a period" for name in howe.incomplete))
     return Answer(found, howe.counts, left_out)
-
-
-def _inside(ratio: np.ndarray) -> np.ndarray:
-    return np.asarray((ratio >= LIMITS[0]) & (ratio <= LIMITS[1]))
 
 
 def _metrics(metric: Any) -> tuple[str, ...]:

@@ -14,11 +14,12 @@ from doseline.analysis.contrasts import (
     Contrast,
     Within,
     howe_bound,
+    lies_within,
+    near_one,
     periods_of,
     swept,
     widened,
 )
-from doseline.analysis.equivalence import LIMITS, compared
 
 PLANS = {
     "parallel": ("T", "R"),
@@ -60,19 +61,18 @@ class Study:
         limits = np.array(self.limits)[:, np.newaxis]
         if self.design == "parallel":
             contrast = _groups(random, self, counts, variances, np.log(ratio))
-            return float(compared(contrast, limits, self.alpha)["equivalent"].mean())
+            return float(lies_within(contrast, limits, self.alpha).mean())
         draws = _Draws.of(random, self, counts, variances, np.log(ratio))
         if self.scaled == "FDA":
             contrast, reference = draws.differences(), draws.repeats()
-            shown = compared(contrast, limits, self.alpha)
-            holds = (howe_bound(contrast, reference, self.alpha) <= 0) & _inside(shown["GMR"])
+            holds = (howe_bound(contrast, reference, self.alpha) <= 0) & near_one(contrast)
             scaling = np.sqrt(reference.variance) >= SWITCH["FDA"]
-            return float(np.where(scaling, holds, shown["equivalent"]).mean())
+            return float(np.where(scaling, holds, lies_within(contrast, limits, self.alpha)).mean())
         contrast, reference = draws.anova()
         if self.scaled == "EMA":
-            shown = compared(contrast, widened(reference.variance), self.alpha)
-            return float((shown["equivalent"] & _inside(shown["GMR"])).mean())
-        return float(compared(contrast, limits, self.alpha)["equivalent"].mean())
+            limits = widened(reference.variance)
+            return float((lies_within(contrast, limits, self.alpha) & near_one(contrast)).mean())
+        return float(lies_within(contrast, limits, self.alpha).mean())
 
 
 class _Draws(NamedTuple):
@@ -183,7 +183,3 @@ def _chi_squared(random: np.random.Generator, degrees: np.ndarray, runs: int) ->
     """Chi-squared numbers (run, column); 0 where there are no degrees of freedom."""
     drawn = random.chisquare(np.maximum(degrees, 1), (runs, len(degrees)))
     return np.asarray(np.where(degrees > 0, drawn, 0.0))
-
-
-def _inside(ratio: np.ndarray) -> np.ndarray:
-    return np.asarray((ratio >= LIMITS[0]) & (ratio <= LIMITS[1]))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from doseline.analysis.equivalence import LIMITS, SCALED, check_scaling
+from doseline.analysis.contrasts import LIMITS
+from doseline.analysis.equivalence import SCALED, check_scaling
 from doseline.analysis.plans import PLANS, Study, Variances
 from doseline.errors import InputError, did_you_mean
 from doseline.streams import seed_of

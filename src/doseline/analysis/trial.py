@@ -122,6 +122,12 @@ def read_trial(table: Any, metrics: Sequence[str], reference: Any, design: str |
         ) from error
     columns = [str(column) for column in frame.columns]
     frame.columns = pd.Index(columns)
+    if len(set(columns)) < len(columns):
+        raise InputError(
+            f"found two columns '{next(name for name in columns if columns.count(name) > 1)}'",
+            place="table",
+            advice="give every column a name of its own",
+        )
     for needed in ("subject", "treatment"):
         _need_column(needed, columns, "table")
     for metric in metrics:
