@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from doseline.analysis.attainment import attainment as attainment
     from doseline.analysis.exposure import exposure_table as exposure_table
     from doseline.analysis.forest import forest as forest
+    from doseline.analysis.equivalence import equivalence as equivalence
+    from doseline.analysis.exposure import exposure_table as exposure_table
+    from doseline.analysis.power import equivalence_power as equivalence_power
+    from doseline.analysis.power import equivalence_subjects as equivalence_subjects
     from doseline.doses import dose_log as dose_log
     from doseline.dosing.adherence import Adherence as Adherence
     from doseline.dosing.adherence import adherence as adherence
@@ -61,6 +65,9 @@ _WHERE = {
     "forest": "analysis.forest",
     "dose_log": "doses",
     "sensitivity": "sensitivities",
+    "equivalence": "analysis.equivalence",
+    "equivalence_power": "analysis.power",
+    "equivalence_subjects": "analysis.power",
     "replay": "simulation",
     "Model": "model.spec",
     "Diagram": "drawing.picture",
@@ -89,6 +96,9 @@ _OF_DATASETS = (
     "forest",
     "dose_log",
     "sensitivity",
+    "equivalence",
+    "equivalence_power",
+    "equivalence_subjects",
     "replay",
 )
 """Names that need xarray anyway: from them on every Dataset has ``.pk``, also one that is read from a file."""
