@@ -14,10 +14,11 @@ from doseline.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from doseline.analysis.attainment import attainment as attainment
-    from doseline.analysis.exposure import exposure_table as exposure_table
-    from doseline.analysis.forest import forest as forest
     from doseline.analysis.equivalence import equivalence as equivalence
     from doseline.analysis.exposure import exposure_table as exposure_table
+    from doseline.analysis.forest import forest as forest
+    from doseline.analysis.nca import nca_summary as nca_summary
+    from doseline.analysis.nca import nca_table as nca_table
     from doseline.analysis.power import equivalence_power as equivalence_power
     from doseline.analysis.power import equivalence_subjects as equivalence_subjects
     from doseline.doses import dose_log as dose_log
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from doseline.model.read import library as library
     from doseline.model.read import load_model as load_model
     from doseline.model.spec import Model as Model
+    from doseline.noncompartmental import nca as nca
     from doseline.planning import plan as plan
     from doseline.population.cohort import Cohort as Cohort
     from doseline.population.cohort import cohort as cohort

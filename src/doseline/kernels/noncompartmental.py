@@ -66,7 +66,8 @@ def piece(t0, y0, t1, y1, bent):
     width = t1 - t0
     if not bent:
         return 0.5 * width * (y0 + y1), 0.5 * width * (t0 * y0 + t1 * y1)
-    x = math.log(y0 / y1)
+    # of levels that are nearly equal the difference is exact, and their ratio is not
+    x = math.log1p((y0 - y1) / y1) if 2.0 * y0 > y1 else math.log(y0 / y1)
     area = width * (y0 - y1) / x
     return area, t0 * area + width * width * y0 * late_part(x)
 
