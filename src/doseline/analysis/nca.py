@@ -27,7 +27,7 @@ from doseline.analysis.nca_metrics import (
 from doseline.analysis.nca_profiles import Profiles, refuse_negative
 from doseline.errors import InputError, did_you_mean
 from doseline.kernels.noncompartmental import COLUMNS as KERNEL_COLUMNS
-from doseline.kernels.noncompartmental import TOO_SHORT
+from doseline.kernels.noncompartmental import DROP, HALF, LINEAR, LINEAR_LOG, LOG, TOO_SHORT, ZERO
 from doseline.kernels.noncompartmental import profiles as examine
 from doseline.spread import OnThreads
 from doseline.units import dimension, factor, read_quantity
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-AREAS = {"linear": 0, "linear up, log down": 1, "log": 2}
+AREAS = {"linear": LINEAR, "linear up, log down": LINEAR_LOG, "log": LOG}
 """Rules of areas, and the numbers that the kernel knows them by."""
-BELOW = {"zero": 0, "drop": 1, "half": 2}
+BELOW = {"zero": ZERO, "drop": DROP, "half": HALF}
 WHERE = ("before", "between", "after")
 BLQ = {"before": "zero", "between": "drop", "after": "zero"}
 """What becomes of levels below the limit of quantification before, between and after those that were measured."""
@@ -201,8 +201,13 @@ def _all(
     reasons: dict[str, np.ndarray] = {}
     for column, row in enumerate(PRIMARY):
         values[row.code], reasons[row.code] = out[:, column], why[:, column]
-    for row in DERIVED:
-        if route not in row.routes or (row.single if periodic else row.periodic):
+    kept = [
+        row
+        for row in (*PRIMARY, *DERIVED)
+        if route in row.routes and not (row.single if periodic else row.periodic)
+    ]
+    for row in kept:
+        if row.formula is None:
             continue
         reason = np.zeros(count, dtype=np.uint8)
         for need in sorted(row.needs, key="dose".__eq__):
@@ -216,12 +221,10 @@ def _all(
             value = np.full(count, np.nan)
         else:
             with np.errstate(all="ignore"):
-                value = row.formula(*needed) if row.formula else np.full(count, np.nan)
+                value = row.formula(*needed)
             value = np.where((reason == 0) & np.isfinite(value), value, np.nan)
             reason = np.where((reason == 0) & np.isnan(value), np.uint8(NOT_FINITE), reason)
         values[row.code], reasons[row.code] = value, reason.astype(np.uint8)
-    kept = [row for row in (*PRIMARY, *DERIVED) if row.code in values and route in row.routes]
-    kept = [row for row in kept if not (row.single if periodic else row.periodic)]
     return {row.code: values[row.code] for row in kept}, {row.code: reasons[row.code] for row in kept}
 
 
@@ -267,7 +270,7 @@ def _dataset(
             (*found.dims, "window"),
             areas.reshape(*found.shape, len(spans)),
             _told(WINDOW, unit_of(WINDOW, found.units)[1]),
-        )  # fmt: skip
+        )
         coords["window"] = [f"{begin:g}-{end:g}" for begin, end in spans]
         lacking = np.where(np.isnan(areas), np.where(why[:, :1] > 0, why[:, :1], TOO_SHORT), 0).astype(
             np.uint8
@@ -308,16 +311,16 @@ def nca_table(found: "xr.Dataset") -> "pd.DataFrame":
     import pandas as pd
 
     codes, parts = _metrics(found), []
+    meaning = np.array(["", *REASONS[1:]], dtype=object)
     if found[codes[0]].ndim == 0:
         found = found.expand_dims("profile")
     dims = [dim for dim in found["reason"].dims if dim != "metric"]
     index = found[codes[0]].to_dataframe().drop(columns=codes[0]).reset_index()
     for code in codes:
         value, why = found[code], found["reason"].sel(metric=code)
-        part = index.drop(columns=[name for name in ("metric",) if name in index]).copy()
+        part = index.copy()
         part["PPTESTCD"], part["PPTEST"] = code, value.attrs["long_name"]
         part["PPORRES"], part["PPORRESU"] = value.transpose(*dims).values.ravel(), value.attrs["units"]
-        meaning = np.array(["", *REASONS[1:]], dtype=object)
         part["PPREASND"] = meaning[why.transpose(*dims).values.ravel()]
         parts.append(part)
     return pd.concat(parts, ignore_index=True)

@@ -33,9 +33,9 @@ EQUAL = 1e-9
 @kernel
 def exponential(y0, y1, rule):
     """Whether levels go exponentially from one to the other."""
-    if rule == 0 or y0 <= 0.0 or y1 <= 0.0 or abs(y0 - y1) <= EQUAL * y1:
+    if rule == LINEAR or y0 <= 0.0 or y1 <= 0.0 or abs(y0 - y1) <= EQUAL * y1:
         return False
-    return rule == 2 or y1 < y0
+    return rule == LOG or y1 < y0
 
 
 @kernel
@@ -124,22 +124,22 @@ def level_at(times, levels, count, rule, rate, t):
 
 
 @kernel
-def terminal(times, levels, first, count, least, out, why, logs):
-    """Slope of the logarithm over the last points: the best adjusted R² of all that begin at ``first`` or later.
+def terminal(times, levels, count, least, out, why, logs):
+    """Slope of the logarithm over the last points: the best adjusted R².
 
     Points are ``least`` or more. Means and co-moments grow point by point from the last one backward, so that
     nothing is subtracted that is nearly equal.
     """
-    if count - first < least:
+    if count < least:
         why[LAMZ] = TOO_FEW
         return
-    for k in range(first, count):
+    for k in range(count):
         logs[k] = math.log(levels[k])
     best, start = -math.inf, -1
     # two rounds: the best, then the longest that is nearly as good
     for turn in range(2):
         x, y, xx, yy, xy = 0.0, 0.0, 0.0, 0.0, 0.0
-        for n in range(1, count - first + 1):
+        for n in range(1, count + 1):
             k = count - n
             dx, dy = times[k] - x, logs[k] - y
             x += dx / n
@@ -278,7 +278,7 @@ def profile(time, level, span, limit, below, how, fixed, windows, out, why, area
             points[number], kept[number] = times[k], levels[k]
             number += 1
     # of a span that was asked for, all points
-    terminal(points, kept, 0, number, least if searched else max(number, 3), out, why, work[4])
+    terminal(points, kept, number, least if searched else max(number, 3), out, why, work[4])
     rate = out[LAMZ]
     if why[LAMZ] != KNOWN:
         for column in range(CLSTP, CORRXY + 1):
