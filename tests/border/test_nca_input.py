@@ -149,3 +149,51 @@ def test_other_names_and_letters():
     assert found["CMAX"].dims == ("profile",)
     assert found["day"].values.tolist() == [1, 2]
     assert found["CMAX"].values.tolist() == [4.0, 8.0]
+
+
+def observed(**columns):
+    """One subject: doses at 0 h, samples of 8, 4 and 2 at 1, 2 and 4 h."""
+    base = {"ID": [1] * 5, "TIME": [0.0, 0.0, 1.0, 2.0, 4.0], "AMT": [10.0, 30.0, 0, 0, 0], "EVID": [1, 1, 0, 0, 0],
+            "DV": [np.nan, np.nan, 8.0, 4.0, 2.0]}  # fmt: skip
+    return dl.read_records({**base, **columns})
+
+
+def test_doses_of_one_moment_are_one_dose():
+    """Truth: 8 / (10 + 30)."""
+    for after in ("first", "last"):
+        assert float(dl.nca(observed(), after=after)["CMAXD"][0]) == 0.2
+
+
+def test_levels_of_several_compartments():
+    assert told(observed(CMT=[1, 1, 2, 3, 2])) == (
+        "records column CMT: levels of several compartments are observed\n  keep the observations of one of them"
+    )
+
+
+def test_doses_that_a_later_record_may_take_back():
+    records = observed(
+        TIME=[0.0, 18.0, 19.0, 20.0, 22.0], II=[12.0, 12.0, 0, 0, 0], ADDL=[3, 0, 0, 0, 0], SS=[0, 1, 0, 0, 0]
+    )
+    assert told(records) == (
+        "records row 1: additional doses (ADDL) go on behind a record that may take them back\n"
+        "  write these doses out, each with a record of its own"
+    )
+
+
+def test_polars():
+    pl = pytest.importorskip("polars")
+    assert dl.nca(pl.DataFrame(GOOD)).equals(dl.nca(GOOD))
+
+
+def test_doses_that_differ_within_a_profile():
+    assert told({**GOOD, "DOSE": [100, 100, 200, 200]}, dose="DOSE") == (
+        "column 'DOSE': found 200 in line 3, and 100 before\n"
+        "  give one dose for each profile; name what tells profiles apart in by="
+    )
+
+
+def test_times_of_a_simulation_that_do_not_rise():
+    levels = dl.simulate("one-compartment-oral", "100 mg once daily for 3 days", {"WT": [70.0]}, times="4 h")
+    advice = "\n  give levels on times that rise, as dl.simulate makes them"
+    assert told(levels.isel(time=slice(None, None, -1))) == "profiles: times do not rise" + advice
+    assert told(levels.isel(time=slice(0, 0))) == "profiles: there are no times" + advice
